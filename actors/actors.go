@@ -1,0 +1,95 @@
+// Package actors owns the form in which every decision of the cloud is written:
+// a state, a pure Step, and the effects it asks for. It performs nothing; the
+// shell in package cluster (and the simulator in actors/sim) does.
+package actors
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// Ref names one grain.
+type Ref struct{ Kind, ID string }
+
+func (r Ref) String() string { return r.Kind + "." + r.ID }
+
+// Input is all that a Step may know beyond the state.
+type Input struct {
+	ID      string        // the grain's own identity
+	Now     time.Time     // the only clock
+	Message proto.Message // Activated once per activation, Nudged to try again, or a command, query or fact
+	Request string        // id of the outer request, for the history; may be empty
+}
+
+// Effect is something a Step asks the shell to do once the new state is
+// committed. Effects are performed in order, at least once: whatever must
+// happen stands in the state too, and Outstanding lists it again.
+type Effect interface{ effect() }
+
+type (
+	// Tell sends a message to another grain and expects nothing back.
+	Tell struct {
+		To      Ref
+		Message proto.Message
+	}
+
+	// Reply answers the message being handled. A command without Reply, Defer
+	// or error is answered with messages.Done.
+	Reply struct{ Message proto.Message }
+
+	// Defer keeps the asker of the message being handled waiting for an Answer
+	// with the same Key. Waiting askers live in memory only; they are told
+	// Unavailable when the grain moves or is passivated, and may ask again.
+	Defer struct{ Key string }
+
+	// Answer replies to every asker that waits under Key; Err nil: with Message.
+	Answer struct {
+		Key     string
+		Message proto.Message
+		Err     error
+	}
+
+	// Drive has the host's driver carry out one order. The outcome comes back
+	// to the host as messages.DriverDone. A Drive for an instance cancels an
+	// older one that is still running for it, waits until that has ended, and
+	// then runs; the same order again while it runs is dropped.
+	Drive struct{ Order *messages.OrderHost }
+
+	// ReadConsole answers the message being handled with messages.ConsoleView
+	// from the host's driver.
+	ReadConsole struct {
+		Instance string
+		MaxBytes int64
+	}
+
+	// Publish puts a host's facts where queries find them.
+	Publish struct{ Facts *messages.HostFacts }
+
+	// QueryHosts asks every host for its facts, one batch message per node. The
+	// answers come back together as one messages.HostsAnswered.
+	QueryHosts struct{ Round uint64 }
+
+	// Discard removes the content named by a SHA-256 from the blob stores, if no
+	// image refers to it any more.
+	Discard struct{ SHA256 string }
+)
+
+func (Tell) effect()        {}
+func (Reply) effect()       {}
+func (Defer) effect()       {}
+func (Answer) effect()      {}
+func (Drive) effect()       {}
+func (ReadConsole) effect() {}
+func (Publish) effect()     {}
+func (QueryHosts) effect()  {}
+func (Discard) effect()     {}
+
+// Entry is one index entry: it rides along in the commit of the grain that owns
+// it, so a list never shows what a show does not.
+type Entry struct {
+	Key   string // below "index/"
+	Value []byte
+}

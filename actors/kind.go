@@ -1,0 +1,244 @@
+package actors
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// Spec defines a kind of grain by its state S and its Step.
+type Spec[S any] struct {
+	Name string
+
+	// Step decides what a message means. It is pure: no clock, I/O, goroutine
+	// or lock, and it never changes what its input points to. An error means
+	// refused, and nothing has changed.
+	Step func(S, Input) (S, []Effect, error)
+
+	// Outstanding lists the effects of the work in flight; nil if the kind has
+	// none. A grain with outstanding work is never passivated, is nudged until
+	// it has none, and is activated again after its node died.
+	Outstanding func(S) []Effect
+
+	// Index lists the entries that S should have. Nil: none.
+	Index func(S) []Entry
+
+	// Tables names the Table fields of S. Nil: none.
+	Tables func(*S) map[string]Rows
+
+	// Volatile kinds live in memory only and commit nothing.
+	Volatile bool
+}
+
+// Kind is a Spec without its type parameter: what the shell and the simulator run.
+type Kind interface {
+	Name() string
+	Volatile() bool
+	HasTables() bool
+	// Open makes the state from what the store holds; a nil record is a grain
+	// that was never written. Rows are keyed "table/key", escaped.
+	Open(record *messages.Record, rows map[string][]byte) (State, error)
+	Step(State, Input) (Turn, error)
+}
+
+// State is one immutable state of a grain.
+type State struct {
+	value     any
+	encoded   []byte
+	unsettled bool
+}
+
+// Encoded is the state as it is stored, without its tables.
+func (s State) Encoded() []byte { return s.encoded }
+
+// Unsettled says whether work is outstanding.
+func (s State) Unsettled() bool { return s.unsettled }
+
+// Value is the kind's own state value, for invariants in tests.
+func (s State) Value() any { return s.value }
+
+// Write is a key of the store and its new value; nil deletes it.
+type Write struct {
+	Key   string
+	Value []byte
+}
+
+// Turn is the outcome of one step. Changed means there is something to commit:
+// the record and Writes (parts and index entries).
+type Turn struct {
+	State   State
+	Changed bool
+	Writes  []Write
+	Effects []Effect
+}
+
+// Kind makes the spec runnable.
+func (s Spec[S]) Kind() Kind { return kind[S]{s} }
+
+type kind[S any] struct{ spec Spec[S] }
+
+func (k kind[S]) Name() string    { return k.spec.Name }
+func (k kind[S]) Volatile() bool  { return k.spec.Volatile }
+func (k kind[S]) HasTables() bool { return k.spec.Tables != nil }
+
+func (k kind[S]) Open(record *messages.Record, rows map[string][]byte) (State, error) {
+	var s S
+	if record != nil {
+		if err := json.Unmarshal(record.State, &s); err != nil {
+			return State{}, fmt.Errorf("state of %s: %w", k.spec.Name, err)
+		}
+	}
+	if k.spec.Tables != nil {
+		byTable := map[string]map[string][]byte{}
+		for key, raw := range rows {
+			table, row, _ := strings.Cut(key, "/")
+			if byTable[table] == nil {
+				byTable[table] = map[string][]byte{}
+			}
+			byTable[table][unescape(row)] = raw
+		}
+		for name, t := range k.spec.Tables(&s) {
+			if err := t.load(byTable[name]); err != nil {
+				return State{}, fmt.Errorf("table %s of %s: %w", name, k.spec.Name, err)
+			}
+		}
+	}
+	st := State{value: s, unsettled: k.unsettled(s)}
+	if record != nil {
+		st.encoded = record.State
+	}
+	return st, nil
+}
+
+func (k kind[S]) unsettled(s S) bool {
+	return k.spec.Outstanding != nil && len(k.spec.Outstanding(s)) > 0
+}
+
+func (k kind[S]) Step(st State, in Input) (Turn, error) {
+	before, ok := st.value.(S)
+	if !ok && st.value != nil {
+		panic(fmt.Sprintf("%s was given a state of type %T", k.spec.Name, st.value))
+	}
+	after, effects, err := k.spec.Step(before, in)
+	if err != nil {
+		return Turn{State: st}, err
+	}
+	if messages.IsQuery(in.Message) {
+		return Turn{State: st, Effects: effects}, nil
+	}
+	if k.spec.Volatile {
+		return Turn{State: State{value: after}, Effects: effects}, nil
+	}
+	encoded, err := json.Marshal(after)
+	if err != nil {
+		return Turn{State: st}, fmt.Errorf("encode %s: %w", k.spec.Name, err)
+	}
+	t := Turn{Effects: effects}
+	if k.spec.Tables != nil {
+		tables := k.spec.Tables(&after)
+		for _, name := range sortedKeys(tables) {
+			rows, err := tables[name].writes()
+			if err != nil {
+				return Turn{State: st}, fmt.Errorf("table %s of %s: %w", name, k.spec.Name, err)
+			}
+			for _, row := range sortedKeys(rows) {
+				t.Writes = append(t.Writes, Write{RowKey(Ref{k.spec.Name, in.ID}, name, row), rows[row]})
+			}
+			tables[name].settle()
+		}
+	}
+	t.State = State{value: after, encoded: encoded, unsettled: k.unsettled(after)}
+	t.Changed = len(t.Writes) > 0 || !bytes.Equal(st.encoded, encoded)
+	if len(st.encoded) == 0 && len(t.Writes) == 0 {
+		// A grain that was never written stays unwritten until it differs from
+		// the zero state, so that asking for what does not exist stores nothing.
+		var zero S
+		if z, err := json.Marshal(zero); err == nil && bytes.Equal(z, encoded) {
+			t.Changed, t.State.encoded = false, nil
+		}
+	}
+	if t.Changed {
+		t.Writes = append(t.Writes, k.index(before, after)...)
+		if st.unsettled != t.State.unsettled {
+			w := Write{Key: UnsettledKey(Ref{k.spec.Name, in.ID})}
+			if t.State.unsettled {
+				w.Value = []byte{'1'}
+			}
+			t.Writes = append(t.Writes, w)
+		}
+	}
+	return t, nil
+}
+
+// index lists what has to be written to come from before's entries to after's.
+func (k kind[S]) index(before, after S) []Write {
+	if k.spec.Index == nil {
+		return nil
+	}
+	old := map[string][]byte{}
+	for _, e := range k.spec.Index(before) {
+		old[e.Key] = e.Value
+	}
+	var w []Write
+	for _, e := range k.spec.Index(after) {
+		if was, ok := old[e.Key]; !ok || !bytes.Equal(was, e.Value) {
+			value := e.Value
+			if value == nil {
+				value = []byte{}
+			}
+			w = append(w, Write{"index/" + e.Key, value})
+		}
+		delete(old, e.Key)
+	}
+	for _, key := range sortedKeys(old) {
+		w = append(w, Write{Key: "index/" + key})
+	}
+	return w
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// RecordKey is where a grain's record is stored.
+func RecordKey(r Ref) string { return "grain/" + r.Kind + "/" + escape(r.ID) }
+
+// RowPrefix is what the keys of all rows of a grain's tables begin with.
+func RowPrefix(r Ref) string { return "part/" + r.Kind + "/" + escape(r.ID) + "/" }
+
+// RowKey is where one row of a grain's table is stored.
+func RowKey(r Ref, table, row string) string { return RowPrefix(r) + table + "/" + escape(row) }
+
+// UnsettledPrefix is what the index of unsettled work begins with.
+const UnsettledPrefix = "unsettled/"
+
+// UnsettledKey stands in the store as long as the grain has work outstanding.
+func UnsettledKey(r Ref) string { return UnsettledPrefix + r.Kind + "/" + escape(r.ID) }
+
+// ParseUnsettledKey is the grain that key is about.
+func ParseUnsettledKey(key string) (Ref, bool) {
+	kind, id, ok := strings.Cut(strings.TrimPrefix(key, UnsettledPrefix), "/")
+	return Ref{kind, unescape(id)}, ok
+}
+
+// Escape makes s usable as one element of an index key: it holds no slash.
+func Escape(s string) string { return escape(s) }
+
+func escape(s string) string { return url.PathEscape(s) }
+
+func unescape(s string) string {
+	if u, err := url.PathUnescape(s); err == nil {
+		return u
+	}
+	return s
+}

@@ -1,0 +1,118 @@
+package actors
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"github.com/benbjohnson/immutable"
+)
+
+// Table is the part of a state that may grow large: a persistent map, so a Step
+// changes a copy in O(log n) and the commit writes only the rows that changed.
+// The zero Table is empty and ready. Tag a Table field `json:"-"` and name it
+// in Spec.Tables.
+type Table[V any] struct {
+	rows    *immutable.Map[string, V]
+	changed *change // since the last commit, newest first
+}
+
+type change struct {
+	key  string
+	next *change
+}
+
+// Len is the number of rows.
+func (t Table[V]) Len() int {
+	if t.rows == nil {
+		return 0
+	}
+	return t.rows.Len()
+}
+
+// Get is the row of key.
+func (t Table[V]) Get(key string) (v V, ok bool) {
+	if t.rows == nil {
+		return v, false
+	}
+	return t.rows.Get(key)
+}
+
+// Set is the table with key's row replaced; t itself stays as it is.
+func (t Table[V]) Set(key string, v V) Table[V] {
+	if t.rows == nil {
+		t.rows = immutable.NewMap[string, V](nil)
+	}
+	return Table[V]{t.rows.Set(key, v), &change{key, t.changed}}
+}
+
+// Delete is the table without key's row.
+func (t Table[V]) Delete(key string) Table[V] {
+	if t.rows == nil {
+		return t
+	}
+	if _, ok := t.rows.Get(key); !ok {
+		return t
+	}
+	return Table[V]{t.rows.Delete(key), &change{key, t.changed}}
+}
+
+// All ranges over the rows in an order that depends on the keys alone.
+func (t Table[V]) All() iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		if t.rows == nil {
+			return
+		}
+		for it := t.rows.Iterator(); !it.Done(); {
+			k, v, _ := it.Next()
+			if !yield(k, v) {
+				return
+			}
+		}
+	}
+}
+
+// Rows is what the runtime needs of a Table, whatever its values are.
+type Rows interface {
+	load(rows map[string][]byte) error
+	writes() (map[string][]byte, error) // changed rows; nil: deleted
+	settle()
+}
+
+func (t *Table[V]) load(rows map[string][]byte) error {
+	b := immutable.NewMapBuilder[string, V](nil)
+	for k, raw := range rows {
+		var v V
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return fmt.Errorf("row %q: %w", k, err)
+		}
+		b.Set(k, v)
+	}
+	t.rows, t.changed = b.Map(), nil
+	return nil
+}
+
+func (t *Table[V]) writes() (map[string][]byte, error) {
+	if t.changed == nil {
+		return nil, nil
+	}
+	w := map[string][]byte{}
+	for c := t.changed; c != nil; c = c.next {
+		if _, done := w[c.key]; done {
+			continue
+		}
+		v, ok := t.Get(c.key)
+		if !ok {
+			w[c.key] = nil
+			continue
+		}
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("row %q: %w", c.key, err)
+		}
+		w[c.key] = raw
+	}
+	return w, nil
+}
+
+func (t *Table[V]) settle() { t.changed = nil }

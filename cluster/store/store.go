@@ -1,0 +1,68 @@
+// Package store owns durable state: one contract, Store, with an embedded
+// implementation (bbolt) and one in memory for tests. It knows keys, values and
+// revisions, and nothing of actors.
+package store
+
+import (
+	"context"
+	"errors"
+)
+
+// Limits that every Store enforces with an Invalid error.
+const (
+	MaxKeyBytes     = 1024
+	MaxValueBytes   = 16 << 20
+	MaxTxnWrites    = 4096
+	MaxListItems    = 1000
+	DefaultListSize = 1000
+)
+
+// ErrStale is returned by Commit when a check failed: somebody else has written
+// since. Nothing of the transaction was written. It wraps messages.Conflict.
+var ErrStale = errors.New("stale revision")
+
+// Item is one stored value. Revision changes at every write of its key.
+type Item struct {
+	Key      string
+	Value    []byte
+	Revision uint64
+}
+
+// Write sets Key to Value; a nil Value deletes it (absent already: no error).
+type Write struct {
+	Key   string
+	Value []byte
+}
+
+// Check says that Key must stand at Revision; 0 means absent.
+type Check struct {
+	Key      string
+	Revision uint64
+}
+
+// Txn is written whole or not at all. Keys written twice: the last one counts.
+type Txn struct {
+	Checks []Check
+	Writes []Write
+}
+
+// Store is durable state with compare-and-set. Safe for concurrent use.
+type Store interface {
+	// Get reads one key; a missing one gives an error that wraps messages.NotFound.
+	// It sees every Commit that returned before it was called.
+	Get(ctx context.Context, key string) (Item, error)
+
+	// Commit writes txn and returns once it is durable, with the revision that
+	// every key written by it now has. ErrStale if a check failed. An error that
+	// wraps messages.Unavailable leaves the outcome unknown.
+	Commit(ctx context.Context, txn Txn) (revision uint64, err error)
+
+	// List returns at most limit items (0: DefaultListSize) whose keys begin
+	// with prefix and come after the key `after` ("": from the start), in
+	// bytewise order of keys. One List is one consistent snapshot. More says
+	// whether there are others.
+	List(ctx context.Context, prefix, after string, limit int) (items []Item, more bool, err error)
+
+	// Close ends the store; commits under way are finished first.
+	Close() error
+}
