@@ -55,8 +55,12 @@ func (v Version) AtLeast(minor int) bool { return v.Minor >= minor }
 type Request struct {
 	*http.Request
 	ID        string     // req-<uuid>
-	Principal *Principal // nil on public routes without a token
+	Principal *Principal // nil on public routes without a valid token
 	Version   Version
+	GlobalID  string // req-<uuid> that the client sent, for the log; or ""
+
+	server *Server
+	w      http.ResponseWriter
 }
 
 // Response is what a handler answers. Body is rendered as JSON unless Stream is
