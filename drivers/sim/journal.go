@@ -1,0 +1,165 @@
+package sim
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// Journal keeps the domains of any number of simulated hypervisors in one file,
+// so that they outlive the process as a real hypervisor outlives its controller.
+// It survives kill -9, but not a power cut: it is never synced.
+type Journal struct {
+	mu     sync.Mutex
+	path   string
+	file   *os.File
+	size   int64 // of the file
+	packed int64 // size after the last compaction
+	loaded map[string]map[string]domain
+}
+
+// minCompact is the size in bytes below which the journal is never rewritten;
+// above it, it is once it has grown fourfold.
+const minCompact = 8 << 20
+
+// entry is one line of the file: a domain as it is now, or its removal.
+type entry struct {
+	Host   string  `json:"h"`
+	ID     string  `json:"i"`
+	Domain *domain `json:"d,omitempty"` // nil: removed
+}
+
+// OpenJournal opens, or makes, the journal in directory dir. One process may
+// have it open at a time.
+func OpenJournal(dir string) (*Journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("journal of the simulated hypervisors: %w", err)
+	}
+	j := &Journal{path: filepath.Join(dir, "domains.jsonl")}
+	var err error
+	if j.loaded, err = load(j.path); err != nil {
+		return nil, err
+	}
+	return j, j.compact(j.loaded)
+}
+
+// Close closes the file.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.file.Close()
+}
+
+// take hands over the domains that were loaded for a host.
+func (j *Journal) take(host string) map[string]domain {
+	if j == nil {
+		return nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	doms := j.loaded[host]
+	delete(j.loaded, host)
+	return doms
+}
+
+// write appends one line with one system call, which a kill cannot tear.
+func (j *Journal) write(host, id string, dom *domain) error {
+	if j == nil {
+		return nil
+	}
+	line, err := json.Marshal(entry{host, id, dom})
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n, err := j.file.Write(append(line, '\n'))
+	if err != nil {
+		return err
+	}
+	if j.size += int64(n); j.size < max(minCompact, 4*j.packed) {
+		return nil
+	}
+	all, err := load(j.path)
+	if err != nil {
+		return err
+	}
+	return j.compact(all)
+}
+
+// compact writes a file with only what is there now, and puts it in place.
+func (j *Journal) compact(all map[string]map[string]domain) error {
+	tmp, err := os.OpenFile(j.path+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(tmp)
+	enc := json.NewEncoder(out)
+	for host, doms := range all {
+		for id, dom := range doms {
+			if err := enc.Encode(entry{host, id, &dom}); err != nil {
+				return errors.Join(err, tmp.Close())
+			}
+		}
+	}
+	if err := errors.Join(out.Flush(), os.Rename(tmp.Name(), j.path)); err != nil {
+		return errors.Join(err, tmp.Close())
+	}
+	if j.file != nil {
+		_ = j.file.Close() // the old file has no name any more
+	}
+	j.file = tmp
+	j.packed, err = tmp.Seek(0, io.SeekEnd)
+	j.size = j.packed
+	return err
+}
+
+func load(path string) (map[string]map[string]domain, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return map[string]map[string]domain{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	all, err := parse(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return all, nil
+}
+
+// parse reads a journal. An unfinished last line was never acknowledged and is
+// dropped; a broken line elsewhere is an error.
+func parse(r io.Reader) (map[string]map[string]domain, error) {
+	all := map[string]map[string]domain{}
+	in := bufio.NewReader(r)
+	for n := 1; ; n++ {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var e entry
+		if err := json.Unmarshal(bytes.TrimSpace(line), &e); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		switch doms := all[e.Host]; {
+		case e.Domain == nil:
+			delete(doms, e.ID)
+		case doms == nil:
+			all[e.Host] = map[string]domain{e.ID: *e.Domain}
+		default:
+			doms[e.ID] = *e.Domain
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestDomainsOutliveTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	j, err := OpenJournal(dir)
+	must(t, err)
+	a, b := New(Config{Name: "a", Journal: j}), New(Config{Name: "b", Journal: j})
+	stays, goes, half := spec(), spec(), spec()
+	must(t, a.Build(t.Context(), stays))
+	must(t, a.Build(t.Context(), goes))
+	must(t, b.Half(half))
+	must(t, a.Stop(t.Context(), stays.InstanceId, 9, 0))
+	must(t, a.Delete(t.Context(), goes.InstanceId, 9))
+	want, used := a.domains[stays.InstanceId], a.used
+	// The file is left as a kill leaves it: not closed, and its last line torn.
+	f, err := os.OpenFile(filepath.Join(dir, "domains.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteString(`{"h":"a","i":"` + goes.InstanceId)
+	must(t, err)
+	must(t, f.Close())
+
+	j, err = OpenJournal(dir)
+	must(t, err)
+	a, b = New(Config{Name: "a", Journal: j}), New(Config{Name: "b", Journal: j})
+	if len(a.domains) != 1 || a.domains[stays.InstanceId] != want || a.used != used {
+		t.Errorf("a has %v using %v, want %v using %v", a.domains, a.used, want, used)
+	}
+	if len(b.domains) != 1 || b.domains[half.InstanceId].Power != shutdown {
+		t.Errorf("b has %v", b.domains)
+	}
+	must(t, a.Delete(t.Context(), stays.InstanceId, 10))
+	must(t, j.Close())
+	j, err = OpenJournal(dir)
+	must(t, err)
+	if left := j.take("a"); len(left) != 0 {
+		t.Errorf("deleted domains came back: %v", left)
+	}
+	must(t, j.Close())
+}
+
+func TestJournalIsCompacted(t *testing.T) {
+	j, err := OpenJournal(t.TempDir())
+	must(t, err)
+	d := New(Config{Name: "a", Journal: j})
+	s := spec()
+	must(t, d.Build(t.Context(), s))
+	j.size = minCompact // as if this much had been written
+	must(t, d.Stop(t.Context(), s.InstanceId, 2, 0))
+	if info, err := os.Stat(j.path); err != nil || info.Size() > 1000 || info.Size() != j.size {
+		t.Errorf("after compaction: %v %v, thought to be %d", info, err, j.size)
+	}
+	must(t, d.Start(t.Context(), s.InstanceId, 3))
+	all, err := load(j.path)
+	must(t, err)
+	if got := all["a"][s.InstanceId]; got != d.domains[s.InstanceId] {
+		t.Errorf("the file has %v, memory %v", got, d.domains[s.InstanceId])
+	}
+	must(t, j.Close())
+}
+
+func TestBrokenJournalIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "domains.jsonl"), []byte("{}\nnonsense\n{}\n"), 0o600))
+	if _, err := OpenJournal(dir); err == nil {
+		t.Error("a broken line in the middle was taken for good")
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	dom := newDomain(spec())
+	line, _ := json.Marshal(entry{"host", "id", &dom})
+	f.Add(append(line, '\n'))
+	f.Add([]byte("{\"h\":\"a\",\"i\":\"b\"}\n{"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		all, err := parse(bytes.NewReader(data))
+		if err == nil && all == nil {
+			t.Error("neither domains nor an error")
+		}
+	})
+}
+
+func BenchmarkBuildDelete(b *testing.B) {
+	j, err := OpenJournal(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := New(Config{Name: "a", Journal: j})
+	for b.Loop() {
+		s := spec()
+		if err := d.Build(b.Context(), s); err != nil {
+			b.Fatal(err)
+		}
+		if err := d.Delete(b.Context(), s.InstanceId, 2); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
