@@ -161,6 +161,285 @@ func (x *Flavor) GetAccess() []string {
 	return nil
 }
 
+// CreateFlavor makes the flavor of this grain's identity. Conflict if there is
+// one already. Answered with the Flavor.
+type CreateFlavor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Flavor        *Flavor                `protobuf:"bytes,1,opt,name=flavor,proto3" json:"flavor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateFlavor) Reset() {
+	*x = CreateFlavor{}
+	mi := &file_flavor_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateFlavor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateFlavor) ProtoMessage() {}
+
+func (x *CreateFlavor) ProtoReflect() protoreflect.Message {
+	mi := &file_flavor_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateFlavor.ProtoReflect.Descriptor instead.
+func (*CreateFlavor) Descriptor() ([]byte, []int) {
+	return file_flavor_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CreateFlavor) GetFlavor() *Flavor {
+	if x != nil {
+		return x.Flavor
+	}
+	return nil
+}
+
+// UpdateFlavor changes the one thing about a flavor that may change.
+type UpdateFlavor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Description   *string                `protobuf:"bytes,1,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateFlavor) Reset() {
+	*x = UpdateFlavor{}
+	mi := &file_flavor_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateFlavor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateFlavor) ProtoMessage() {}
+
+func (x *UpdateFlavor) ProtoReflect() protoreflect.Message {
+	mi := &file_flavor_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateFlavor.ProtoReflect.Descriptor instead.
+func (*UpdateFlavor) Descriptor() ([]byte, []int) {
+	return file_flavor_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *UpdateFlavor) GetDescription() string {
+	if x != nil && x.Description != nil {
+		return *x.Description
+	}
+	return ""
+}
+
+type DeleteFlavor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteFlavor) Reset() {
+	*x = DeleteFlavor{}
+	mi := &file_flavor_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteFlavor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteFlavor) ProtoMessage() {}
+
+func (x *DeleteFlavor) ProtoReflect() protoreflect.Message {
+	mi := &file_flavor_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteFlavor.ProtoReflect.Descriptor instead.
+func (*DeleteFlavor) Descriptor() ([]byte, []int) {
+	return file_flavor_proto_rawDescGZIP(), []int{3}
+}
+
+// SetExtraSpecs merges `set` and takes `remove` away (NotFound if one is absent).
+type SetExtraSpecs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Set           map[string]string      `protobuf:"bytes,1,rep,name=set,proto3" json:"set,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Remove        []string               `protobuf:"bytes,2,rep,name=remove,proto3" json:"remove,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetExtraSpecs) Reset() {
+	*x = SetExtraSpecs{}
+	mi := &file_flavor_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetExtraSpecs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetExtraSpecs) ProtoMessage() {}
+
+func (x *SetExtraSpecs) ProtoReflect() protoreflect.Message {
+	mi := &file_flavor_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetExtraSpecs.ProtoReflect.Descriptor instead.
+func (*SetExtraSpecs) Descriptor() ([]byte, []int) {
+	return file_flavor_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SetExtraSpecs) GetSet() map[string]string {
+	if x != nil {
+		return x.Set
+	}
+	return nil
+}
+
+func (x *SetExtraSpecs) GetRemove() []string {
+	if x != nil {
+		return x.Remove
+	}
+	return nil
+}
+
+// SetFlavorAccess lets a project see a flavor that is not public, or no longer.
+type SetFlavorAccess struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	Remove        bool                   `protobuf:"varint,2,opt,name=remove,proto3" json:"remove,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetFlavorAccess) Reset() {
+	*x = SetFlavorAccess{}
+	mi := &file_flavor_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetFlavorAccess) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetFlavorAccess) ProtoMessage() {}
+
+func (x *SetFlavorAccess) ProtoReflect() protoreflect.Message {
+	mi := &file_flavor_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetFlavorAccess.ProtoReflect.Descriptor instead.
+func (*SetFlavorAccess) Descriptor() ([]byte, []int) {
+	return file_flavor_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SetFlavorAccess) GetProjectId() string {
+	if x != nil {
+		return x.ProjectId
+	}
+	return ""
+}
+
+func (x *SetFlavorAccess) GetRemove() bool {
+	if x != nil {
+		return x.Remove
+	}
+	return false
+}
+
+// GetFlavor is answered with the Flavor. With a scope: NotFound unless that
+// project may see it.
+type GetFlavor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetFlavor) Reset() {
+	*x = GetFlavor{}
+	mi := &file_flavor_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetFlavor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetFlavor) ProtoMessage() {}
+
+func (x *GetFlavor) ProtoReflect() protoreflect.Message {
+	mi := &file_flavor_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetFlavor.ProtoReflect.Descriptor instead.
+func (*GetFlavor) Descriptor() ([]byte, []int) {
+	return file_flavor_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetFlavor) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
 var File_flavor_proto protoreflect.FileDescriptor
 
 const file_flavor_proto_rawDesc = "" +
@@ -185,7 +464,25 @@ const file_flavor_proto_rawDesc = "" +
 	"\x06access\x18\r \x03(\tR\x06access\x1a=\n" +
 	"\x0fExtraSpecsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"6\n" +
+	"\fCreateFlavor\x12&\n" +
+	"\x06flavor\x18\x01 \x01(\v2\x0e.troupe.FlavorR\x06flavor\"E\n" +
+	"\fUpdateFlavor\x12%\n" +
+	"\vdescription\x18\x01 \x01(\tH\x00R\vdescription\x88\x01\x01B\x0e\n" +
+	"\f_description\"\x0e\n" +
+	"\fDeleteFlavor\"\x91\x01\n" +
+	"\rSetExtraSpecs\x120\n" +
+	"\x03set\x18\x01 \x03(\v2\x1e.troupe.SetExtraSpecs.SetEntryR\x03set\x12\x16\n" +
+	"\x06remove\x18\x02 \x03(\tR\x06remove\x1a6\n" +
+	"\bSetEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"H\n" +
+	"\x0fSetFlavorAccess\x12\x1d\n" +
+	"\n" +
+	"project_id\x18\x01 \x01(\tR\tprojectId\x12\x16\n" +
+	"\x06remove\x18\x02 \x01(\bR\x06remove\"!\n" +
+	"\tGetFlavor\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scopeB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
 
 var (
 	file_flavor_proto_rawDescOnce sync.Once
@@ -199,18 +496,27 @@ func file_flavor_proto_rawDescGZIP() []byte {
 	return file_flavor_proto_rawDescData
 }
 
-var file_flavor_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_flavor_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_flavor_proto_goTypes = []any{
-	(*Flavor)(nil), // 0: troupe.Flavor
-	nil,            // 1: troupe.Flavor.ExtraSpecsEntry
+	(*Flavor)(nil),          // 0: troupe.Flavor
+	(*CreateFlavor)(nil),    // 1: troupe.CreateFlavor
+	(*UpdateFlavor)(nil),    // 2: troupe.UpdateFlavor
+	(*DeleteFlavor)(nil),    // 3: troupe.DeleteFlavor
+	(*SetExtraSpecs)(nil),   // 4: troupe.SetExtraSpecs
+	(*SetFlavorAccess)(nil), // 5: troupe.SetFlavorAccess
+	(*GetFlavor)(nil),       // 6: troupe.GetFlavor
+	nil,                     // 7: troupe.Flavor.ExtraSpecsEntry
+	nil,                     // 8: troupe.SetExtraSpecs.SetEntry
 }
 var file_flavor_proto_depIdxs = []int32{
-	1, // 0: troupe.Flavor.extra_specs:type_name -> troupe.Flavor.ExtraSpecsEntry
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	7, // 0: troupe.Flavor.extra_specs:type_name -> troupe.Flavor.ExtraSpecsEntry
+	0, // 1: troupe.CreateFlavor.flavor:type_name -> troupe.Flavor
+	8, // 2: troupe.SetExtraSpecs.set:type_name -> troupe.SetExtraSpecs.SetEntry
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_flavor_proto_init() }
@@ -218,13 +524,14 @@ func file_flavor_proto_init() {
 	if File_flavor_proto != nil {
 		return
 	}
+	file_flavor_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_flavor_proto_rawDesc), len(file_flavor_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -29,6 +29,7 @@ type Keypair struct {
 	Fingerprint   string                 `protobuf:"bytes,4,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
 	UserId        string                 `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	CreatedAt     int64                  `protobuf:"varint,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	Number        int64                  `protobuf:"varint,7,opt,name=number,proto3" json:"number,omitempty"` // counts the user's keypairs, from 1
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -105,11 +106,178 @@ func (x *Keypair) GetCreatedAt() int64 {
 	return 0
 }
 
+func (x *Keypair) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// CreateKeypair keeps a public key under a name of the user whose grain is
+// asked. The grain reads the key and works out its fingerprint. Conflict if the
+// name is taken, Exhausted at the limit. Answered with the Keypair.
+type CreateKeypair struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"` // ssh (also if empty) or x509
+	PublicKey     string                 `protobuf:"bytes,3,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	Limit         int64                  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"` // how many the user may have; negative: no limit, 0: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateKeypair) Reset() {
+	*x = CreateKeypair{}
+	mi := &file_keypair_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateKeypair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateKeypair) ProtoMessage() {}
+
+func (x *CreateKeypair) ProtoReflect() protoreflect.Message {
+	mi := &file_keypair_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateKeypair.ProtoReflect.Descriptor instead.
+func (*CreateKeypair) Descriptor() ([]byte, []int) {
+	return file_keypair_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CreateKeypair) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateKeypair) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *CreateKeypair) GetPublicKey() string {
+	if x != nil {
+		return x.PublicKey
+	}
+	return ""
+}
+
+func (x *CreateKeypair) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type DeleteKeypair struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteKeypair) Reset() {
+	*x = DeleteKeypair{}
+	mi := &file_keypair_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteKeypair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteKeypair) ProtoMessage() {}
+
+func (x *DeleteKeypair) ProtoReflect() protoreflect.Message {
+	mi := &file_keypair_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteKeypair.ProtoReflect.Descriptor instead.
+func (*DeleteKeypair) Descriptor() ([]byte, []int) {
+	return file_keypair_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *DeleteKeypair) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// GetKeypair is answered with the Keypair.
+type GetKeypair struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeypair) Reset() {
+	*x = GetKeypair{}
+	mi := &file_keypair_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeypair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeypair) ProtoMessage() {}
+
+func (x *GetKeypair) ProtoReflect() protoreflect.Message {
+	mi := &file_keypair_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeypair.ProtoReflect.Descriptor instead.
+func (*GetKeypair) Descriptor() ([]byte, []int) {
+	return file_keypair_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GetKeypair) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 var File_keypair_proto protoreflect.FileDescriptor
 
 const file_keypair_proto_rawDesc = "" +
 	"\n" +
-	"\rkeypair.proto\x12\x06troupe\"\xaa\x01\n" +
+	"\rkeypair.proto\x12\x06troupe\"\xc2\x01\n" +
 	"\aKeypair\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1d\n" +
@@ -118,7 +286,19 @@ const file_keypair_proto_rawDesc = "" +
 	"\vfingerprint\x18\x04 \x01(\tR\vfingerprint\x12\x17\n" +
 	"\auser_id\x18\x05 \x01(\tR\x06userId\x12\x1d\n" +
 	"\n" +
-	"created_at\x18\x06 \x01(\x03R\tcreatedAtB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
+	"created_at\x18\x06 \x01(\x03R\tcreatedAt\x12\x16\n" +
+	"\x06number\x18\a \x01(\x03R\x06number\"l\n" +
+	"\rCreateKeypair\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x03 \x01(\tR\tpublicKey\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x03R\x05limit\"#\n" +
+	"\rDeleteKeypair\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\" \n" +
+	"\n" +
+	"GetKeypair\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04nameB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
 
 var (
 	file_keypair_proto_rawDescOnce sync.Once
@@ -132,9 +312,12 @@ func file_keypair_proto_rawDescGZIP() []byte {
 	return file_keypair_proto_rawDescData
 }
 
-var file_keypair_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_keypair_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_keypair_proto_goTypes = []any{
-	(*Keypair)(nil), // 0: troupe.Keypair
+	(*Keypair)(nil),       // 0: troupe.Keypair
+	(*CreateKeypair)(nil), // 1: troupe.CreateKeypair
+	(*DeleteKeypair)(nil), // 2: troupe.DeleteKeypair
+	(*GetKeypair)(nil),    // 3: troupe.GetKeypair
 }
 var file_keypair_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -155,7 +338,7 @@ func file_keypair_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keypair_proto_rawDesc), len(file_keypair_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
