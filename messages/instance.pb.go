@@ -496,6 +496,8 @@ type CreateInstance struct {
 	ReservationId    string                 `protobuf:"bytes,21,opt,name=reservation_id,json=reservationId,proto3" json:"reservation_id,omitempty"`
 	DiskConfig       string                 `protobuf:"bytes,22,opt,name=disk_config,json=diskConfig,proto3" json:"disk_config,omitempty"` // AUTO or MANUAL, kept for the dialect
 	Hints            map[string]string      `protobuf:"bytes,23,rep,name=hints,proto3" json:"hints,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	AccessIpv4       string                 `protobuf:"bytes,24,opt,name=access_ipv4,json=accessIpv4,proto3" json:"access_ipv4,omitempty"` // what the user says it is reached by; only shown
+	AccessIpv6       string                 `protobuf:"bytes,25,opt,name=access_ipv6,json=accessIpv6,proto3" json:"access_ipv6,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -691,6 +693,20 @@ func (x *CreateInstance) GetHints() map[string]string {
 	return nil
 }
 
+func (x *CreateInstance) GetAccessIpv4() string {
+	if x != nil {
+		return x.AccessIpv4
+	}
+	return ""
+}
+
+func (x *CreateInstance) GetAccessIpv6() string {
+	if x != nil {
+		return x.AccessIpv6
+	}
+	return ""
+}
+
 type ActOnInstance struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Action        Action                 `protobuf:"varint,1,opt,name=action,proto3,enum=troupe.Action" json:"action,omitempty"`
@@ -778,6 +794,10 @@ type UpdateInstance struct {
 	ReplaceTags     bool                   `protobuf:"varint,7,opt,name=replace_tags,json=replaceTags,proto3" json:"replace_tags,omitempty"`
 	Tags            []string               `protobuf:"bytes,8,rep,name=tags,proto3" json:"tags,omitempty"`
 	RemoveTags      []string               `protobuf:"bytes,9,rep,name=remove_tags,json=removeTags,proto3" json:"remove_tags,omitempty"` // NotFound if one is absent
+	AccessIpv4      *string                `protobuf:"bytes,10,opt,name=access_ipv4,json=accessIpv4,proto3,oneof" json:"access_ipv4,omitempty"`
+	AccessIpv6      *string                `protobuf:"bytes,11,opt,name=access_ipv6,json=accessIpv6,proto3,oneof" json:"access_ipv6,omitempty"`
+	Hostname        *string                `protobuf:"bytes,12,opt,name=hostname,proto3,oneof" json:"hostname,omitempty"` // for the metadata service; the guest asks when it likes
+	DiskConfig      *string                `protobuf:"bytes,13,opt,name=disk_config,json=diskConfig,proto3,oneof" json:"disk_config,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -875,6 +895,34 @@ func (x *UpdateInstance) GetRemoveTags() []string {
 	return nil
 }
 
+func (x *UpdateInstance) GetAccessIpv4() string {
+	if x != nil && x.AccessIpv4 != nil {
+		return *x.AccessIpv4
+	}
+	return ""
+}
+
+func (x *UpdateInstance) GetAccessIpv6() string {
+	if x != nil && x.AccessIpv6 != nil {
+		return *x.AccessIpv6
+	}
+	return ""
+}
+
+func (x *UpdateInstance) GetHostname() string {
+	if x != nil && x.Hostname != nil {
+		return *x.Hostname
+	}
+	return ""
+}
+
+func (x *UpdateInstance) GetDiskConfig() string {
+	if x != nil && x.DiskConfig != nil {
+		return *x.DiskConfig
+	}
+	return ""
+}
+
 type GetInstance struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
@@ -953,6 +1001,9 @@ type InstanceView struct {
 	UserData           []byte                 `protobuf:"bytes,28,opt,name=user_data,json=userData,proto3" json:"user_data,omitempty"`                // only in answer to GetInstance, not in listings
 	AdminPassword      string                 `protobuf:"bytes,29,opt,name=admin_password,json=adminPassword,proto3" json:"admin_password,omitempty"` // likewise; for the config drive
 	PublicKey          string                 `protobuf:"bytes,30,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`             // likewise
+	AccessIpv4         string                 `protobuf:"bytes,31,opt,name=access_ipv4,json=accessIpv4,proto3" json:"access_ipv4,omitempty"`
+	AccessIpv6         string                 `protobuf:"bytes,32,opt,name=access_ipv6,json=accessIpv6,proto3" json:"access_ipv6,omitempty"`
+	ZoneAsked          string                 `protobuf:"bytes,33,opt,name=zone_asked,json=zoneAsked,proto3" json:"zone_asked,omitempty"` // the availability zone it was asked for in; empty: any
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1193,6 +1244,27 @@ func (x *InstanceView) GetAdminPassword() string {
 func (x *InstanceView) GetPublicKey() string {
 	if x != nil {
 		return x.PublicKey
+	}
+	return ""
+}
+
+func (x *InstanceView) GetAccessIpv4() string {
+	if x != nil {
+		return x.AccessIpv4
+	}
+	return ""
+}
+
+func (x *InstanceView) GetAccessIpv6() string {
+	if x != nil {
+		return x.AccessIpv6
+	}
+	return ""
+}
+
+func (x *InstanceView) GetZoneAsked() string {
+	if x != nil {
+		return x.ZoneAsked
 	}
 	return ""
 }
@@ -1935,7 +2007,7 @@ const file_instance_proto_rawDesc = "" +
 	"\vnameservers\x18\b \x03(\tR\vnameservers\x12\x10\n" +
 	"\x03mtu\x18\t \x01(\x05R\x03mtu\x12\x1b\n" +
 	"\tsubnet_id\x18\n" +
-	" \x01(\tR\bsubnetId\"\xa6\a\n" +
+	" \x01(\tR\bsubnetId\"\xe8\a\n" +
 	"\x0eCreateInstance\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -1964,7 +2036,11 @@ const file_instance_proto_rawDesc = "" +
 	"\x0ereservation_id\x18\x15 \x01(\tR\rreservationId\x12\x1f\n" +
 	"\vdisk_config\x18\x16 \x01(\tR\n" +
 	"diskConfig\x127\n" +
-	"\x05hints\x18\x17 \x03(\v2!.troupe.CreateInstance.HintsEntryR\x05hints\x1a;\n" +
+	"\x05hints\x18\x17 \x03(\v2!.troupe.CreateInstance.HintsEntryR\x05hints\x12\x1f\n" +
+	"\vaccess_ipv4\x18\x18 \x01(\tR\n" +
+	"accessIpv4\x12\x1f\n" +
+	"\vaccess_ipv6\x18\x19 \x01(\tR\n" +
+	"accessIpv6\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a8\n" +
@@ -1979,7 +2055,7 @@ const file_instance_proto_rawDesc = "" +
 	"\n" +
 	"project_id\x18\x04 \x01(\tR\tprojectId\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestId\"\xaa\x03\n" +
+	"request_id\x18\x05 \x01(\tR\trequestId\"\xfa\x04\n" +
 	"\x0eUpdateInstance\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x00R\x04name\x88\x01\x01\x12%\n" +
@@ -1990,14 +2066,26 @@ const file_instance_proto_rawDesc = "" +
 	"\freplace_tags\x18\a \x01(\bR\vreplaceTags\x12\x12\n" +
 	"\x04tags\x18\b \x03(\tR\x04tags\x12\x1f\n" +
 	"\vremove_tags\x18\t \x03(\tR\n" +
-	"removeTags\x1a;\n" +
+	"removeTags\x12$\n" +
+	"\vaccess_ipv4\x18\n" +
+	" \x01(\tH\x02R\n" +
+	"accessIpv4\x88\x01\x01\x12$\n" +
+	"\vaccess_ipv6\x18\v \x01(\tH\x03R\n" +
+	"accessIpv6\x88\x01\x01\x12\x1f\n" +
+	"\bhostname\x18\f \x01(\tH\x04R\bhostname\x88\x01\x01\x12$\n" +
+	"\vdisk_config\x18\r \x01(\tH\x05R\n" +
+	"diskConfig\x88\x01\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
 	"\x05_nameB\x0e\n" +
-	"\f_description\"#\n" +
+	"\f_descriptionB\x0e\n" +
+	"\f_access_ipv4B\x0e\n" +
+	"\f_access_ipv6B\v\n" +
+	"\t_hostnameB\x0e\n" +
+	"\f_disk_config\"#\n" +
 	"\vGetInstance\x12\x14\n" +
-	"\x05scope\x18\x01 \x01(\tR\x05scope\"\xe7\b\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\"\xc8\t\n" +
 	"\fInstanceView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -2038,7 +2126,13 @@ const file_instance_proto_rawDesc = "" +
 	"\tuser_data\x18\x1c \x01(\fR\buserData\x12%\n" +
 	"\x0eadmin_password\x18\x1d \x01(\tR\radminPassword\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x1e \x01(\tR\tpublicKey\x1a;\n" +
+	"public_key\x18\x1e \x01(\tR\tpublicKey\x12\x1f\n" +
+	"\vaccess_ipv4\x18\x1f \x01(\tR\n" +
+	"accessIpv4\x12\x1f\n" +
+	"\vaccess_ipv6\x18  \x01(\tR\n" +
+	"accessIpv6\x12\x1d\n" +
+	"\n" +
+	"zone_asked\x18! \x01(\tR\tzoneAsked\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"_\n" +
