@@ -1,0 +1,90 @@
+# What a person types is what the build server runs. `make help` lists it.
+
+GO      ?= go
+TAGS    := libvirt_dlopen
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+TOOLS   := .cache/bin
+RUNS    ?= 2000
+SEED    ?= 0
+RUN_DIR ?= run
+
+export GOFLAGS := -tags=$(TAGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test bench lint proto proto-check imports sim e2e fuzz clean setup-build setup-test
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: setup-build ## bin/troupe
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/troupe ./cmd/troupe
+
+run: ## set-up where needed, then the single-node cloud on 127.0.0.1 and a first real machine in it
+	@scripts/setup.sh run
+	@$(MAKE) --no-print-directory build
+	@scripts/run.sh $(RUN_DIR)
+
+test: setup-test imports ## set-up where needed, then every test
+	$(GO) vet ./...
+	TROUPE_TEST_REQUIRE_LIBVIRT=1 $(GO) test -race -timeout 20m ./...
+	cd tools && GOFLAGS= $(GO) test ./...
+	@$(MAKE) --no-print-directory sim
+
+sim: ## the whole cloud simulated: RUNS histories from SEED on
+	$(GO) test -count=1 -timeout 20m ./actors/sim -runs=$(RUNS) -seed=$(SEED)
+
+e2e: setup-test build ## only the tests with real processes, a real machine and the openstack client
+	TROUPE_TEST_REQUIRE_LIBVIRT=1 $(GO) test -count=1 -timeout 20m -v ./e2e/...
+
+bench: build ## the benchmarks, printed as a table
+	bin/troupe bench
+
+lint: setup-build imports $(TOOLS)/staticcheck ## gofmt, vet, staticcheck and the import rule
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOLS)/staticcheck ./...
+	@$(MAKE) --no-print-directory proto-check
+
+imports: $(TOOLS)/importcheck
+	$(TOOLS)/importcheck .
+
+proto: $(TOOLS)/protoc-gen-go ## proto/ -> messages/
+	@command -v protoc >/dev/null || scripts/setup.sh proto
+	PATH="$(CURDIR)/$(TOOLS):$$PATH" protoc -Iproto --go_out=. \
+	  --go_opt=module=github.com/troupe-cloud/troupe proto/*.proto
+
+# The comment that names protoc's own version is left out of the comparison.
+proto-check: $(TOOLS)/protoc-gen-go
+	@command -v protoc >/dev/null || scripts/setup.sh proto
+	@rm -rf .cache/proto && mkdir -p .cache/proto
+	@PATH="$(CURDIR)/$(TOOLS):$$PATH" protoc -Iproto --go_out=.cache/proto \
+	  --go_opt=module=github.com/troupe-cloud/troupe proto/*.proto
+	@for f in .cache/proto/messages/*.pb.go; do \
+	  diff -q -I '^// [[:space:]]*protoc ' "$$f" "messages/$${f##*/}" >/dev/null || \
+	  { echo "messages/$${f##*/} is not what proto/ generates: run make proto"; exit 1; }; done
+	@echo "proto: messages/ is what proto/ generates"
+
+fuzz: ## every fuzz target for FUZZTIME (default 10s) each
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	  echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),10s) $$p || exit 1; done; done
+
+clean: ## remove what make built; the cloud's data in run/ stays
+	rm -rf bin .cache
+
+# cgo needs a C compiler even where libvirt is loaded at run time.
+setup-build:
+	@command -v gcc >/dev/null || scripts/setup.sh build
+
+setup-test:
+	@scripts/setup.sh test
+
+$(TOOLS)/staticcheck: tools/go.mod
+	cd tools && GOFLAGS= $(GO) build -o ../$@ honnef.co/go/tools/cmd/staticcheck
+
+$(TOOLS)/protoc-gen-go: tools/go.mod
+	cd tools && GOFLAGS= $(GO) build -o ../$@ google.golang.org/protobuf/cmd/protoc-gen-go
+
+$(TOOLS)/importcheck: tools/go.mod $(wildcard tools/importcheck/*.go)
+	cd tools && GOFLAGS= $(GO) build -o ../$@ ./importcheck
