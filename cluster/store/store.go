@@ -5,7 +5,9 @@ package store
 
 import (
 	"context"
-	"errors"
+	"fmt"
+
+	"github.com/troupe-cloud/troupe/messages"
 )
 
 // Limits that every Store enforces with an Invalid error.
@@ -13,13 +15,18 @@ const (
 	MaxKeyBytes     = 1024
 	MaxValueBytes   = 16 << 20
 	MaxTxnWrites    = 4096
+	MaxTxnBytes     = 64 << 20 // keys and values of one transaction
 	MaxListItems    = 1000
 	DefaultListSize = 1000
 )
 
 // ErrStale is returned by Commit when a check failed: somebody else has written
 // since. Nothing of the transaction was written. It wraps messages.Conflict.
-var ErrStale = errors.New("stale revision")
+var ErrStale = fmt.Errorf("stale revision: %w", messages.Conflict)
+
+// ErrClosed is what a closed Store answers. It wraps messages.Unavailable, but
+// the outcome is known: nothing was written.
+var ErrClosed = fmt.Errorf("the store is closed: %w", messages.Unavailable)
 
 // Item is one stored value. Revision changes at every write of its key.
 type Item struct {
@@ -54,7 +61,8 @@ type Store interface {
 
 	// Commit writes txn and returns once it is durable, with the revision that
 	// every key written by it now has. ErrStale if a check failed. An error that
-	// wraps messages.Unavailable leaves the outcome unknown.
+	// wraps messages.Unavailable leaves the outcome unknown. Txn's
+	// values must not change afterwards.
 	Commit(ctx context.Context, txn Txn) (revision uint64, err error)
 
 	// List returns at most limit items (0: DefaultListSize) whose keys begin

@@ -1,0 +1,179 @@
+// Package bolt owns the embedded store: one bbolt file, one goroutine that
+// commits. It packs what waits into one transaction of the file, with no
+// artificial delay, so that one fsync serves many. It knows nothing of actors.
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/troupe-cloud/troupe/cluster/store"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+const (
+	maxBatch     = 256         // transactions in one Update of the file
+	queueLength  = 1024        // transactions that wait without blocking their senders' memory
+	lockWait     = time.Second // for another process that has the file open
+	mmapBytes    = 1 << 30     // address space, not memory: readers never wait for a remap below it
+	revisionSize = 8           // bytes in front of every value
+	fileMode     = os.FileMode(0o600)
+)
+
+var bucketName = []byte("troupe")
+
+// Options are the settings of a Store. The zero Options are right for use.
+type Options struct {
+	// NoSync skips fsync: a crash of the machine may lose acknowledged commits
+	// or the file. For tests and benchmarks only.
+	NoSync bool
+}
+
+// Store is a store.Store in one file. Make one with Open.
+type Store struct {
+	db      *bbolt.DB
+	queue   chan *request
+	closing chan struct{} // closed by Close: no more requests are taken
+	done    chan struct{} // closed when the committer has ended
+	once    sync.Once
+	err     error // of closing the file
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the file at path, making it if it is absent. It is refused with a
+// Conflict if another process has it open, and with Invalid if it is damaged.
+func Open(path string, o Options) (*Store, error) {
+	db, err := open(path, o)
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	s := &Store{
+		db:      db,
+		queue:   make(chan *request, queueLength),
+		closing: make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	go s.commitLoop()
+	return s, nil
+}
+
+// open turns the panics and memory faults that bbolt meets in a damaged file
+// into an error.
+func open(path string, o Options) (db *bbolt.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errDamaged, p)
+		}
+	}()
+	if err := checkSize(path); err != nil {
+		return nil, err
+	}
+	db, err = bbolt.Open(path, fileMode, &bbolt.Options{
+		Timeout:         lockWait,
+		NoSync:          o.NoSync,
+		NoFreelistSync:  true,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: mmapBytes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		if info, err := os.Stat(path); err != nil {
+			return err
+		} else if info.Size() < tx.Size() {
+			return fmt.Errorf("%w: it has %d of %d bytes", errDamaged, info.Size(), tx.Size())
+		}
+		_, err := tx.CreateBucketIfNotExists(bucketName)
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+var errDamaged = errors.New("the file is damaged")
+
+// checkSize refuses a file too short to hold bbolt's two meta pages: it would
+// be read past its end.
+func checkSize(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil
+	}
+	if err == nil && info.Mode().IsRegular() && info.Size() < int64(2*os.Getpagesize()) {
+		return fmt.Errorf("%w: it has %d bytes", errDamaged, info.Size())
+	}
+	return err
+}
+
+func explain(path string, err error) error {
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return fmt.Errorf("another troupe uses %s: %w", filepath.Dir(path), messages.Conflict)
+	case errors.Is(err, errDamaged), errors.Is(err, bolterrors.ErrInvalid),
+		errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return fmt.Errorf("the store %s is damaged or not a store (%v): %w", path, err, messages.Invalid)
+	}
+	return fmt.Errorf("open the store %s: %w", path, err)
+}
+
+// Close is store.Store's.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		close(s.closing)
+		<-s.done
+		s.err = s.db.Close()
+	})
+	return s.err
+}
+
+func (s *Store) usable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("store: %w: %w", err, messages.Unavailable)
+	}
+	select {
+	case <-s.closing:
+		return store.ErrClosed
+	default:
+		return nil
+	}
+}
+
+func encode(revision uint64, value []byte) []byte {
+	b := make([]byte, revisionSize, revisionSize+len(value))
+	binary.BigEndian.PutUint64(b, revision)
+	return append(b, value...)
+}
+
+// decode copies: bbolt's bytes are only valid inside the transaction.
+func decode(key string, raw []byte) (store.Item, error) {
+	if len(raw) < revisionSize {
+		return store.Item{}, fmt.Errorf("the value of %q is damaged: %w", key, messages.Internal)
+	}
+	return store.Item{
+		Key:      key,
+		Value:    append([]byte{}, raw[revisionSize:]...),
+		Revision: binary.BigEndian.Uint64(raw),
+	}, nil
+}
+
+func revisionOf(raw []byte) uint64 {
+	if len(raw) < revisionSize {
+		return 0
+	}
+	return binary.BigEndian.Uint64(raw)
+}
