@@ -1,0 +1,140 @@
+package blobs
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// chunkBytes is how much of an upload is in memory at once.
+const chunkBytes = 256 << 10
+
+// ErrTooLarge is the refusal of an upload that is longer than its limit.
+var ErrTooLarge = fmt.Errorf("the content is larger than allowed: %w", messages.Exhausted)
+
+// Staged is a content that has arrived whole but is not in the store yet, so
+// that it can be looked at first. End it with Keep or Drop.
+type Staged struct {
+	Info  Info
+	file  *os.File
+	store *Store
+}
+
+// Put stores what r yields, at most limit bytes. On error nothing is left
+// behind. Errors: ErrTooLarge; Exhausted when the disk is full; what r returned;
+// ctx's when it ended.
+func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Info, error) {
+	st, err := s.Stage(ctx, r, limit)
+	if err != nil {
+		return Info{}, err
+	}
+	release, err := st.Keep()
+	if err != nil {
+		return Info{}, err
+	}
+	return st.Info, release(ctx)
+}
+
+// Stage is Put without the last step.
+func (s *Store) Stage(ctx context.Context, r io.Reader, limit int64) (*Staged, error) {
+	f, err := os.CreateTemp(s.dir, stagePrefix+"*")
+	if err != nil {
+		return nil, full(err)
+	}
+	st := &Staged{file: f, store: s}
+	if st.Info, err = fill(ctx, f, r, limit); err == nil {
+		if e := f.Sync(); e != nil {
+			err = full(e)
+		}
+	}
+	if err != nil {
+		st.Drop()
+		return nil, err
+	}
+	return st, nil
+}
+
+// fill copies r to f and sums up what it sees.
+func fill(ctx context.Context, f *os.File, r io.Reader, limit int64) (Info, error) {
+	sums := []hash.Hash{sha256.New(), sha512.New(), md5.New()}
+	buf := make([]byte, chunkBytes)
+	size := int64(0)
+	for {
+		if err := ctx.Err(); err != nil {
+			return Info{}, err
+		}
+		n, err := r.Read(buf)
+		if size += int64(n); size > limit {
+			return Info{}, ErrTooLarge
+		}
+		for _, h := range sums {
+			h.Write(buf[:n])
+		}
+		if _, werr := f.Write(buf[:n]); werr != nil {
+			return Info{}, full(werr)
+		}
+		if errors.Is(err, io.EOF) {
+			return Info{hexSum(sums[0]), hexSum(sums[1]), hexSum(sums[2]), size}, nil
+		}
+		if err != nil {
+			return Info{}, err
+		}
+	}
+}
+
+func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
+
+// ReadAt reads the staged content.
+func (st *Staged) ReadAt(p []byte, off int64) (int, error) { return st.file.ReadAt(p, off) }
+
+// Drop removes the staged content. After Keep it does nothing.
+func (st *Staged) Drop() {
+	if st.file == nil {
+		return
+	}
+	_ = st.file.Close()
+	_ = os.Remove(st.file.Name()) // what cannot be removed now is at the next Open
+	st.file = nil
+}
+
+// Keep moves the content into the store, durably, and holds it there until
+// release is called: time to tell those who will refer to it. Equal contents
+// are stored once. On error nothing is left behind.
+func (st *Staged) Keep() (release func(context.Context) error, err error) {
+	defer st.Drop()
+	s, name := st.store, st.Info.SHA256
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	path := filepath.Join(s.dir, name)
+	if _, err := os.Stat(path); err != nil {
+		if err := st.file.Chmod(blobMode); err != nil {
+			return nil, full(err)
+		}
+		if err := os.Rename(st.file.Name(), path); err != nil {
+			return nil, full(err)
+		}
+		if err := syncDir(s.dir); err != nil {
+			return nil, full(err)
+		}
+	}
+	return s.hold(name), nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
