@@ -11,6 +11,9 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
+// Message is anything that grains say to each other.
+type Message = proto.Message
+
 // Ref names one grain.
 type Ref struct{ Kind, ID string }
 

@@ -25,6 +25,10 @@ type Spec[S any] struct {
 	// it has none, and is activated again after its node died.
 	Outstanding func(S) []Effect
 
+	// Busy says whether Outstanding would list anything, where that can be told
+	// more cheaply than by listing. Nil: ask Outstanding.
+	Busy func(S) bool
+
 	// Index lists the entries that S should have. Nil: none.
 	Index func(S) []Entry
 
@@ -116,6 +120,9 @@ func (k kind[S]) Open(record *messages.Record, rows map[string][]byte) (State, e
 }
 
 func (k kind[S]) unsettled(s S) bool {
+	if k.spec.Busy != nil {
+		return k.spec.Busy(s)
+	}
 	return k.spec.Outstanding != nil && len(k.spec.Outstanding(s)) > 0
 }
 

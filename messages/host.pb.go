@@ -89,6 +89,7 @@ const (
 	OrderKind_ORDER_KIND_REBOOT_SOFT OrderKind = 4 // ACPI, then as hard after grace_ms
 	OrderKind_ORDER_KIND_REBOOT_HARD OrderKind = 5
 	OrderKind_ORDER_KIND_DELETE      OrderKind = 6 // domain, disks, config drive: all gone
+	OrderKind_ORDER_KIND_LOOK        OrderKind = 7 // changes nothing: reads the domain and reports it
 )
 
 // Enum value maps for OrderKind.
@@ -101,6 +102,7 @@ var (
 		4: "ORDER_KIND_REBOOT_SOFT",
 		5: "ORDER_KIND_REBOOT_HARD",
 		6: "ORDER_KIND_DELETE",
+		7: "ORDER_KIND_LOOK",
 	}
 	OrderKind_value = map[string]int32{
 		"ORDER_KIND_UNSPECIFIED": 0,
@@ -110,6 +112,7 @@ var (
 		"ORDER_KIND_REBOOT_SOFT": 4,
 		"ORDER_KIND_REBOOT_HARD": 5,
 		"ORDER_KIND_DELETE":      6,
+		"ORDER_KIND_LOOK":        7,
 	}
 )
 
@@ -614,9 +617,9 @@ func (x *OrderRefused) GetReason() string {
 	return ""
 }
 
-// DomainReported is a fact about one domain. With order > 0 it also ends that
-// order: error is empty on success. absent means the driver has confirmed that
-// neither domain nor disk is there.
+// DomainReported is a fact about one domain: what it is since the order `order`.
+// With `ended` it also ends that order; error is empty on success. absent means
+// the driver has confirmed that the domain is not there.
 type DomainReported struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	InstanceId         string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
@@ -627,6 +630,8 @@ type DomainReported struct {
 	ErrorKind          ErrorKind              `protobuf:"varint,6,opt,name=error_kind,json=errorKind,proto3,enum=troupe.ErrorKind" json:"error_kind,omitempty"`
 	Error              string                 `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
 	HypervisorHostname string                 `protobuf:"bytes,8,opt,name=hypervisor_hostname,json=hypervisorHostname,proto3" json:"hypervisor_hostname,omitempty"`
+	Seq                uint64                 `protobuf:"varint,9,opt,name=seq,proto3" json:"seq,omitempty"` // numbers this host's facts about the instance
+	Ended              bool                   `protobuf:"varint,10,opt,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -717,6 +722,73 @@ func (x *DomainReported) GetHypervisorHostname() string {
 	return ""
 }
 
+func (x *DomainReported) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *DomainReported) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
+// ReportTaken ends the telling of a fact that no order asked for.
+type ReportTaken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportTaken) Reset() {
+	*x = ReportTaken{}
+	mi := &file_host_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportTaken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportTaken) ProtoMessage() {}
+
+func (x *ReportTaken) ProtoReflect() protoreflect.Message {
+	mi := &file_host_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportTaken.ProtoReflect.Descriptor instead.
+func (*ReportTaken) Descriptor() ([]byte, []int) {
+	return file_host_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ReportTaken) GetInstanceId() string {
+	if x != nil {
+		return x.InstanceId
+	}
+	return ""
+}
+
+func (x *ReportTaken) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
 // DriverDone tells a host how one driver operation ended.
 type DriverDone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -733,7 +805,7 @@ type DriverDone struct {
 
 func (x *DriverDone) Reset() {
 	*x = DriverDone{}
-	mi := &file_host_proto_msgTypes[6]
+	mi := &file_host_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +817,7 @@ func (x *DriverDone) String() string {
 func (*DriverDone) ProtoMessage() {}
 
 func (x *DriverDone) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[6]
+	mi := &file_host_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +830,7 @@ func (x *DriverDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriverDone.ProtoReflect.Descriptor instead.
 func (*DriverDone) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{6}
+	return file_host_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DriverDone) GetInstanceId() string {
@@ -821,7 +893,7 @@ type DomainSeen struct {
 
 func (x *DomainSeen) Reset() {
 	*x = DomainSeen{}
-	mi := &file_host_proto_msgTypes[7]
+	mi := &file_host_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +905,7 @@ func (x *DomainSeen) String() string {
 func (*DomainSeen) ProtoMessage() {}
 
 func (x *DomainSeen) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[7]
+	mi := &file_host_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +918,7 @@ func (x *DomainSeen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainSeen.ProtoReflect.Descriptor instead.
 func (*DomainSeen) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{7}
+	return file_host_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DomainSeen) GetInstanceId() string {
@@ -881,7 +953,7 @@ type DomainObserved struct {
 
 func (x *DomainObserved) Reset() {
 	*x = DomainObserved{}
-	mi := &file_host_proto_msgTypes[8]
+	mi := &file_host_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +965,7 @@ func (x *DomainObserved) String() string {
 func (*DomainObserved) ProtoMessage() {}
 
 func (x *DomainObserved) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[8]
+	mi := &file_host_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +978,7 @@ func (x *DomainObserved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainObserved.ProtoReflect.Descriptor instead.
 func (*DomainObserved) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{8}
+	return file_host_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DomainObserved) GetDomain() *DomainSeen {
@@ -936,7 +1008,7 @@ type HostConnected struct {
 
 func (x *HostConnected) Reset() {
 	*x = HostConnected{}
-	mi := &file_host_proto_msgTypes[9]
+	mi := &file_host_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1020,7 @@ func (x *HostConnected) String() string {
 func (*HostConnected) ProtoMessage() {}
 
 func (x *HostConnected) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[9]
+	mi := &file_host_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1033,7 @@ func (x *HostConnected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostConnected.ProtoReflect.Descriptor instead.
 func (*HostConnected) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{9}
+	return file_host_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *HostConnected) GetInventory() *Inventory {
@@ -995,7 +1067,7 @@ type HostLost struct {
 
 func (x *HostLost) Reset() {
 	*x = HostLost{}
-	mi := &file_host_proto_msgTypes[10]
+	mi := &file_host_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1079,7 @@ func (x *HostLost) String() string {
 func (*HostLost) ProtoMessage() {}
 
 func (x *HostLost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[10]
+	mi := &file_host_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1092,7 @@ func (x *HostLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostLost.ProtoReflect.Descriptor instead.
 func (*HostLost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{10}
+	return file_host_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *HostLost) GetReason() string {
@@ -1030,7 +1102,78 @@ func (x *HostLost) GetReason() string {
 	return ""
 }
 
-// DisownDomain answers a report about a domain that should not be there.
+// DomainFound: a domain of ours runs on a host that holds no claim for it. The
+// instance answers with DisownDomain (remove it), AdoptDomain (it belongs here)
+// or, where no such instance was ever known, DomainUnknown (leave it alone:
+// whoever lost the store may want the machine back).
+type DomainFound struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	Host          string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	Order         uint64                 `protobuf:"varint,3,opt,name=order,proto3" json:"order,omitempty"`
+	Power         PowerState             `protobuf:"varint,4,opt,name=power,proto3,enum=troupe.PowerState" json:"power,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DomainFound) Reset() {
+	*x = DomainFound{}
+	mi := &file_host_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DomainFound) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DomainFound) ProtoMessage() {}
+
+func (x *DomainFound) ProtoReflect() protoreflect.Message {
+	mi := &file_host_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DomainFound.ProtoReflect.Descriptor instead.
+func (*DomainFound) Descriptor() ([]byte, []int) {
+	return file_host_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DomainFound) GetInstanceId() string {
+	if x != nil {
+		return x.InstanceId
+	}
+	return ""
+}
+
+func (x *DomainFound) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *DomainFound) GetOrder() uint64 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *DomainFound) GetPower() PowerState {
+	if x != nil {
+		return x.Power
+	}
+	return PowerState_POWER_STATE_NOSTATE
+}
+
 type DisownDomain struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
@@ -1041,7 +1184,7 @@ type DisownDomain struct {
 
 func (x *DisownDomain) Reset() {
 	*x = DisownDomain{}
-	mi := &file_host_proto_msgTypes[11]
+	mi := &file_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1196,7 @@ func (x *DisownDomain) String() string {
 func (*DisownDomain) ProtoMessage() {}
 
 func (x *DisownDomain) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[11]
+	mi := &file_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1209,7 @@ func (x *DisownDomain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisownDomain.ProtoReflect.Descriptor instead.
 func (*DisownDomain) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{11}
+	return file_host_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DisownDomain) GetInstanceId() string {
@@ -1083,6 +1226,126 @@ func (x *DisownDomain) GetOrder() uint64 {
 	return 0
 }
 
+type AdoptDomain struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	Order         uint64                 `protobuf:"varint,2,opt,name=order,proto3" json:"order,omitempty"`
+	Vcpus         int32                  `protobuf:"varint,3,opt,name=vcpus,proto3" json:"vcpus,omitempty"`
+	RamMib        int64                  `protobuf:"varint,4,opt,name=ram_mib,json=ramMib,proto3" json:"ram_mib,omitempty"`
+	DiskGib       int64                  `protobuf:"varint,5,opt,name=disk_gib,json=diskGib,proto3" json:"disk_gib,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AdoptDomain) Reset() {
+	*x = AdoptDomain{}
+	mi := &file_host_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdoptDomain) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdoptDomain) ProtoMessage() {}
+
+func (x *AdoptDomain) ProtoReflect() protoreflect.Message {
+	mi := &file_host_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdoptDomain.ProtoReflect.Descriptor instead.
+func (*AdoptDomain) Descriptor() ([]byte, []int) {
+	return file_host_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *AdoptDomain) GetInstanceId() string {
+	if x != nil {
+		return x.InstanceId
+	}
+	return ""
+}
+
+func (x *AdoptDomain) GetOrder() uint64 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *AdoptDomain) GetVcpus() int32 {
+	if x != nil {
+		return x.Vcpus
+	}
+	return 0
+}
+
+func (x *AdoptDomain) GetRamMib() int64 {
+	if x != nil {
+		return x.RamMib
+	}
+	return 0
+}
+
+func (x *AdoptDomain) GetDiskGib() int64 {
+	if x != nil {
+		return x.DiskGib
+	}
+	return 0
+}
+
+type DomainUnknown struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DomainUnknown) Reset() {
+	*x = DomainUnknown{}
+	mi := &file_host_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DomainUnknown) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DomainUnknown) ProtoMessage() {}
+
+func (x *DomainUnknown) ProtoReflect() protoreflect.Message {
+	mi := &file_host_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DomainUnknown.ProtoReflect.Descriptor instead.
+func (*DomainUnknown) Descriptor() ([]byte, []int) {
+	return file_host_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DomainUnknown) GetInstanceId() string {
+	if x != nil {
+		return x.InstanceId
+	}
+	return ""
+}
+
 type SetHost struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Disabled       *bool                  `protobuf:"varint,1,opt,name=disabled,proto3,oneof" json:"disabled,omitempty"`
@@ -1093,7 +1356,7 @@ type SetHost struct {
 
 func (x *SetHost) Reset() {
 	*x = SetHost{}
-	mi := &file_host_proto_msgTypes[12]
+	mi := &file_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +1368,7 @@ func (x *SetHost) String() string {
 func (*SetHost) ProtoMessage() {}
 
 func (x *SetHost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[12]
+	mi := &file_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,7 +1381,7 @@ func (x *SetHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetHost.ProtoReflect.Descriptor instead.
 func (*SetHost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{12}
+	return file_host_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SetHost) GetDisabled() bool {
@@ -1152,7 +1415,7 @@ type Inventory struct {
 
 func (x *Inventory) Reset() {
 	*x = Inventory{}
-	mi := &file_host_proto_msgTypes[13]
+	mi := &file_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1427,7 @@ func (x *Inventory) String() string {
 func (*Inventory) ProtoMessage() {}
 
 func (x *Inventory) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[13]
+	mi := &file_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1440,7 @@ func (x *Inventory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
 func (*Inventory) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{13}
+	return file_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Inventory) GetHypervisorHostname() string {
@@ -1266,7 +1529,7 @@ type HostFacts struct {
 
 func (x *HostFacts) Reset() {
 	*x = HostFacts{}
-	mi := &file_host_proto_msgTypes[14]
+	mi := &file_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1541,7 @@ func (x *HostFacts) String() string {
 func (*HostFacts) ProtoMessage() {}
 
 func (x *HostFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[14]
+	mi := &file_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1554,7 @@ func (x *HostFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostFacts.ProtoReflect.Descriptor instead.
 func (*HostFacts) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{14}
+	return file_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HostFacts) GetName() string {
@@ -1400,7 +1663,7 @@ type GetHost struct {
 
 func (x *GetHost) Reset() {
 	*x = GetHost{}
-	mi := &file_host_proto_msgTypes[15]
+	mi := &file_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1675,7 @@ func (x *GetHost) String() string {
 func (*GetHost) ProtoMessage() {}
 
 func (x *GetHost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[15]
+	mi := &file_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1688,7 @@ func (x *GetHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHost.ProtoReflect.Descriptor instead.
 func (*GetHost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{15}
+	return file_host_proto_rawDescGZIP(), []int{19}
 }
 
 type HostView struct {
@@ -1443,7 +1706,7 @@ type HostView struct {
 
 func (x *HostView) Reset() {
 	*x = HostView{}
-	mi := &file_host_proto_msgTypes[16]
+	mi := &file_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1718,7 @@ func (x *HostView) String() string {
 func (*HostView) ProtoMessage() {}
 
 func (x *HostView) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[16]
+	mi := &file_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1731,7 @@ func (x *HostView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostView.ProtoReflect.Descriptor instead.
 func (*HostView) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{16}
+	return file_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HostView) GetName() string {
@@ -1531,7 +1794,7 @@ type GetConsole struct {
 
 func (x *GetConsole) Reset() {
 	*x = GetConsole{}
-	mi := &file_host_proto_msgTypes[17]
+	mi := &file_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1543,7 +1806,7 @@ func (x *GetConsole) String() string {
 func (*GetConsole) ProtoMessage() {}
 
 func (x *GetConsole) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[17]
+	mi := &file_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1556,7 +1819,7 @@ func (x *GetConsole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsole.ProtoReflect.Descriptor instead.
 func (*GetConsole) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{17}
+	return file_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetConsole) GetInstanceId() string {
@@ -1582,7 +1845,7 @@ type ConsoleView struct {
 
 func (x *ConsoleView) Reset() {
 	*x = ConsoleView{}
-	mi := &file_host_proto_msgTypes[18]
+	mi := &file_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1594,7 +1857,7 @@ func (x *ConsoleView) String() string {
 func (*ConsoleView) ProtoMessage() {}
 
 func (x *ConsoleView) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[18]
+	mi := &file_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1607,7 +1870,7 @@ func (x *ConsoleView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleView.ProtoReflect.Descriptor instead.
 func (*ConsoleView) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{18}
+	return file_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ConsoleView) GetOutput() []byte {
@@ -1675,7 +1938,7 @@ const file_host_proto_rawDesc = "" +
 	"instanceId\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\x04R\x05order\x12\x12\n" +
 	"\x04host\x18\x03 \x01(\tR\x04host\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x96\x02\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xbe\x02\n" +
 	"\x0eDomainReported\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x12\n" +
@@ -1686,7 +1949,14 @@ const file_host_proto_rawDesc = "" +
 	"\n" +
 	"error_kind\x18\x06 \x01(\x0e2\x11.troupe.ErrorKindR\terrorKind\x12\x14\n" +
 	"\x05error\x18\a \x01(\tR\x05error\x12/\n" +
-	"\x13hypervisor_hostname\x18\b \x01(\tR\x12hypervisorHostname\"\xf4\x01\n" +
+	"\x13hypervisor_hostname\x18\b \x01(\tR\x12hypervisorHostname\x12\x10\n" +
+	"\x03seq\x18\t \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05ended\x18\n" +
+	" \x01(\bR\x05ended\"@\n" +
+	"\vReportTaken\x12\x1f\n" +
+	"\vinstance_id\x18\x01 \x01(\tR\n" +
+	"instanceId\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xf4\x01\n" +
 	"\n" +
 	"DriverDone\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
@@ -1712,11 +1982,27 @@ const file_host_proto_rawDesc = "" +
 	"\adomains\x18\x02 \x03(\v2\x12.troupe.DomainSeenR\adomains\x12+\n" +
 	"\x11availability_zone\x18\x03 \x01(\tR\x10availabilityZone\"\"\n" +
 	"\bHostLost\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"E\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x82\x01\n" +
+	"\vDomainFound\x12\x1f\n" +
+	"\vinstance_id\x18\x01 \x01(\tR\n" +
+	"instanceId\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12\x14\n" +
+	"\x05order\x18\x03 \x01(\x04R\x05order\x12(\n" +
+	"\x05power\x18\x04 \x01(\x0e2\x12.troupe.PowerStateR\x05power\"E\n" +
 	"\fDisownDomain\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x14\n" +
-	"\x05order\x18\x02 \x01(\x04R\x05order\"y\n" +
+	"\x05order\x18\x02 \x01(\x04R\x05order\"\x8e\x01\n" +
+	"\vAdoptDomain\x12\x1f\n" +
+	"\vinstance_id\x18\x01 \x01(\tR\n" +
+	"instanceId\x12\x14\n" +
+	"\x05order\x18\x02 \x01(\x04R\x05order\x12\x14\n" +
+	"\x05vcpus\x18\x03 \x01(\x05R\x05vcpus\x12\x17\n" +
+	"\aram_mib\x18\x04 \x01(\x03R\x06ramMib\x12\x19\n" +
+	"\bdisk_gib\x18\x05 \x01(\x03R\adiskGib\"0\n" +
+	"\rDomainUnknown\x12\x1f\n" +
+	"\vinstance_id\x18\x01 \x01(\tR\n" +
+	"instanceId\"y\n" +
 	"\aSetHost\x12\x1f\n" +
 	"\bdisabled\x18\x01 \x01(\bH\x00R\bdisabled\x88\x01\x01\x12,\n" +
 	"\x0fdisabled_reason\x18\x02 \x01(\tH\x01R\x0edisabledReason\x88\x01\x01B\v\n" +
@@ -1776,7 +2062,7 @@ const file_host_proto_rawDesc = "" +
 	"\x12POWER_STATE_PAUSED\x10\x03\x12\x18\n" +
 	"\x14POWER_STATE_SHUTDOWN\x10\x04\x12\x17\n" +
 	"\x13POWER_STATE_CRASHED\x10\x06\x12\x19\n" +
-	"\x15POWER_STATE_SUSPENDED\x10\a*\xb7\x01\n" +
+	"\x15POWER_STATE_SUSPENDED\x10\a*\xcc\x01\n" +
 	"\tOrderKind\x12\x1a\n" +
 	"\x16ORDER_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10ORDER_KIND_BUILD\x10\x01\x12\x14\n" +
@@ -1784,7 +2070,8 @@ const file_host_proto_rawDesc = "" +
 	"\x0fORDER_KIND_STOP\x10\x03\x12\x1a\n" +
 	"\x16ORDER_KIND_REBOOT_SOFT\x10\x04\x12\x1a\n" +
 	"\x16ORDER_KIND_REBOOT_HARD\x10\x05\x12\x15\n" +
-	"\x11ORDER_KIND_DELETE\x10\x06B)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
+	"\x11ORDER_KIND_DELETE\x10\x06\x12\x13\n" +
+	"\x0fORDER_KIND_LOOK\x10\aB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
 
 var (
 	file_host_proto_rawDescOnce sync.Once
@@ -1799,7 +2086,7 @@ func file_host_proto_rawDescGZIP() []byte {
 }
 
 var file_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_host_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_host_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_host_proto_goTypes = []any{
 	(PowerState)(0),        // 0: troupe.PowerState
 	(OrderKind)(0),         // 1: troupe.OrderKind
@@ -1809,43 +2096,48 @@ var file_host_proto_goTypes = []any{
 	(*OrderAccepted)(nil),  // 5: troupe.OrderAccepted
 	(*OrderRefused)(nil),   // 6: troupe.OrderRefused
 	(*DomainReported)(nil), // 7: troupe.DomainReported
-	(*DriverDone)(nil),     // 8: troupe.DriverDone
-	(*DomainSeen)(nil),     // 9: troupe.DomainSeen
-	(*DomainObserved)(nil), // 10: troupe.DomainObserved
-	(*HostConnected)(nil),  // 11: troupe.HostConnected
-	(*HostLost)(nil),       // 12: troupe.HostLost
-	(*DisownDomain)(nil),   // 13: troupe.DisownDomain
-	(*SetHost)(nil),        // 14: troupe.SetHost
-	(*Inventory)(nil),      // 15: troupe.Inventory
-	(*HostFacts)(nil),      // 16: troupe.HostFacts
-	(*GetHost)(nil),        // 17: troupe.GetHost
-	(*HostView)(nil),       // 18: troupe.HostView
-	(*GetConsole)(nil),     // 19: troupe.GetConsole
-	(*ConsoleView)(nil),    // 20: troupe.ConsoleView
-	nil,                    // 21: troupe.DomainSpec.ConfigFilesEntry
-	(ErrorKind)(0),         // 22: troupe.ErrorKind
+	(*ReportTaken)(nil),    // 8: troupe.ReportTaken
+	(*DriverDone)(nil),     // 9: troupe.DriverDone
+	(*DomainSeen)(nil),     // 10: troupe.DomainSeen
+	(*DomainObserved)(nil), // 11: troupe.DomainObserved
+	(*HostConnected)(nil),  // 12: troupe.HostConnected
+	(*HostLost)(nil),       // 13: troupe.HostLost
+	(*DomainFound)(nil),    // 14: troupe.DomainFound
+	(*DisownDomain)(nil),   // 15: troupe.DisownDomain
+	(*AdoptDomain)(nil),    // 16: troupe.AdoptDomain
+	(*DomainUnknown)(nil),  // 17: troupe.DomainUnknown
+	(*SetHost)(nil),        // 18: troupe.SetHost
+	(*Inventory)(nil),      // 19: troupe.Inventory
+	(*HostFacts)(nil),      // 20: troupe.HostFacts
+	(*GetHost)(nil),        // 21: troupe.GetHost
+	(*HostView)(nil),       // 22: troupe.HostView
+	(*GetConsole)(nil),     // 23: troupe.GetConsole
+	(*ConsoleView)(nil),    // 24: troupe.ConsoleView
+	nil,                    // 25: troupe.DomainSpec.ConfigFilesEntry
+	(ErrorKind)(0),         // 26: troupe.ErrorKind
 }
 var file_host_proto_depIdxs = []int32{
 	3,  // 0: troupe.DomainSpec.nics:type_name -> troupe.DomainNIC
-	21, // 1: troupe.DomainSpec.config_files:type_name -> troupe.DomainSpec.ConfigFilesEntry
+	25, // 1: troupe.DomainSpec.config_files:type_name -> troupe.DomainSpec.ConfigFilesEntry
 	1,  // 2: troupe.OrderHost.kind:type_name -> troupe.OrderKind
 	2,  // 3: troupe.OrderHost.spec:type_name -> troupe.DomainSpec
 	0,  // 4: troupe.DomainReported.power:type_name -> troupe.PowerState
-	22, // 5: troupe.DomainReported.error_kind:type_name -> troupe.ErrorKind
+	26, // 5: troupe.DomainReported.error_kind:type_name -> troupe.ErrorKind
 	1,  // 6: troupe.DriverDone.kind:type_name -> troupe.OrderKind
 	0,  // 7: troupe.DriverDone.power:type_name -> troupe.PowerState
-	22, // 8: troupe.DriverDone.error_kind:type_name -> troupe.ErrorKind
+	26, // 8: troupe.DriverDone.error_kind:type_name -> troupe.ErrorKind
 	0,  // 9: troupe.DomainSeen.power:type_name -> troupe.PowerState
-	9,  // 10: troupe.DomainObserved.domain:type_name -> troupe.DomainSeen
-	15, // 11: troupe.HostConnected.inventory:type_name -> troupe.Inventory
-	9,  // 12: troupe.HostConnected.domains:type_name -> troupe.DomainSeen
-	15, // 13: troupe.HostView.inventory:type_name -> troupe.Inventory
-	16, // 14: troupe.HostView.facts:type_name -> troupe.HostFacts
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	10, // 10: troupe.DomainObserved.domain:type_name -> troupe.DomainSeen
+	19, // 11: troupe.HostConnected.inventory:type_name -> troupe.Inventory
+	10, // 12: troupe.HostConnected.domains:type_name -> troupe.DomainSeen
+	0,  // 13: troupe.DomainFound.power:type_name -> troupe.PowerState
+	19, // 14: troupe.HostView.inventory:type_name -> troupe.Inventory
+	20, // 15: troupe.HostView.facts:type_name -> troupe.HostFacts
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_host_proto_init() }
@@ -1854,14 +2146,14 @@ func file_host_proto_init() {
 		return
 	}
 	file_envelope_proto_init()
-	file_host_proto_msgTypes[12].OneofWrappers = []any{}
+	file_host_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_host_proto_rawDesc), len(file_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,100 @@
+package host
+
+import (
+	"time"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// connected reconciles: the hypervisor says what is there, the claims say what
+// should be. Orders under way are given to the driver again.
+func connected(s State, now time.Time, m *messages.HostConnected) (State, []actors.Effect, error) {
+	if s.CreatedAt.IsZero() {
+		s.CreatedAt = now
+	}
+	s.Up, s.LostReason, s.Inventory, s.Zone, s.UpdatedAt = true, "", m.Inventory, m.AvailabilityZone, now
+	seen := make(map[string]*messages.DomainSeen, len(m.Domains))
+	for _, d := range m.Domains {
+		seen[d.InstanceId] = d
+		if _, claimed := s.Claims.Get(d.InstanceId); !claimed {
+			// Never kill what we do not know: ask the instance what it is.
+			s = s.with(d.InstanceId, Claim{Stray: true, Untold: true, Order: d.Order, Power: d.Power})
+		}
+	}
+	for id, c := range s.Claims.All() {
+		if d := seen[id]; !c.Working && !c.Stray && differs(c, d) {
+			s = s.with(id, changed(c, d))
+		}
+	}
+	return s, outstanding(s), nil
+}
+
+func differs(c Claim, d *messages.DomainSeen) bool {
+	if d == nil {
+		return !c.Absent
+	}
+	return c.Absent || c.Power != d.Power
+}
+
+func changed(c Claim, d *messages.DomainSeen) Claim {
+	c.Absent, c.Power, c.Seq, c.Untold = d == nil, d.GetPower(), c.Seq+1, true
+	return c
+}
+
+// observed takes an event of the hypervisor for what it is: a hint to look. The
+// driver looks after whatever it is doing for that instance now, so a look never
+// mistakes a step of an order for its outcome.
+func observed(s State, m *messages.DomainObserved) (State, []actors.Effect, error) {
+	id := m.Domain.GetInstanceId()
+	c, ok := s.Claims.Get(id)
+	if !ok || c.Working || c.Stray {
+		return s, nil, nil
+	}
+	return s, []actors.Effect{actors.Drive{Order: &messages.OrderHost{
+		InstanceId: id, Order: c.Order, Kind: messages.OrderKind_ORDER_KIND_LOOK,
+	}}}, nil
+}
+
+func taken(s State, m *messages.ReportTaken) (State, []actors.Effect, error) {
+	c, ok := s.Claims.Get(m.InstanceId)
+	if !ok || !c.Untold || c.Seq != m.Seq {
+		return s, nil, nil
+	}
+	c.Untold = false
+	return s.with(m.InstanceId, c), nil, nil
+}
+
+// disown removes a stray that its instance does not want.
+func disown(s State, _ time.Time, m *messages.DisownDomain) (State, []actors.Effect, error) {
+	c, ok := s.Claims.Get(m.InstanceId)
+	if !ok || !c.Stray {
+		return s, nil, nil
+	}
+	c = working(c, &messages.OrderHost{Order: max(m.Order, c.Order), Kind: messages.OrderKind_ORDER_KIND_DELETE})
+	c.Stray = false
+	return s.with(m.InstanceId, c), []actors.Effect{drive(m.InstanceId, c)}, nil
+}
+
+// adopt makes a stray a claim: the machine runs, so room is not asked for.
+func adopt(s State, m *messages.AdoptDomain) (State, []actors.Effect, error) {
+	c, ok := s.Claims.Get(m.InstanceId)
+	if !ok || !c.Stray {
+		return s, nil, nil
+	}
+	c.Stray, c.Untold, c.Order = false, true, max(m.Order, c.Order)
+	c.VCPUs, c.RAMMiB, c.DiskGiB = m.Vcpus, m.RamMib, m.DiskGib
+	s = s.with(m.InstanceId, c)
+	return s, []actors.Effect{fact(s, m.InstanceId, c)}, nil
+}
+
+// unknown keeps a stray that nobody knows: whoever lost the store may want the
+// machine back. It holds no capacity, and the log of the driver names it.
+func unknown(s State, m *messages.DomainUnknown) (State, []actors.Effect, error) {
+	c, ok := s.Claims.Get(m.InstanceId)
+	if !ok || !c.Stray {
+		return s, nil, nil
+	}
+	c.Untold = false
+	return s.with(m.InstanceId, c), nil, nil
+}

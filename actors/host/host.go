@@ -1,0 +1,228 @@
+// Package host decides what one hypervisor should be running. It is the only
+// truth about that hypervisor's free capacity: a scheduler may propose, but only
+// a host can accept. It does not talk to libvirt; package drivers does.
+package host
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// Kind is the kind's name; the identity is the host's name.
+const Kind = "host"
+
+// State is one hypervisor. What it has promised stands in Claims, a row for
+// each instance; the sums are kept beside it.
+type State struct {
+	Name           string
+	Zone           string
+	Inventory      *messages.Inventory
+	Disabled       bool
+	DisabledReason string
+	VCPUs          int32 // promised
+	RAMMiB         int64
+	DiskGiB        int64
+	Instances      int32
+	Working        int32 // claims with an order under way
+	Untold         int32 // claims with a fact that its instance has not taken
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	Graves         actors.Graves
+	Claims         actors.Table[Claim] `json:"-"`
+
+	// Facts of the moment; they are not committed.
+	Up         bool   `json:"-"`
+	LostReason string `json:"-"`
+}
+
+// Claim is what the host has promised to one instance, and the latest order for it.
+type Claim struct {
+	VCPUs   int32 `json:",omitempty"`
+	RAMMiB  int64 `json:",omitempty"`
+	DiskGiB int64 `json:",omitempty"`
+
+	Order   uint64
+	Kind    messages.OrderKind
+	Working bool                 `json:",omitempty"` // the driver has not said how it ended
+	Spec    *messages.DomainSpec `json:",omitempty"` // while a build is under way
+	GraceMS int64                `json:",omitempty"`
+
+	Power     messages.PowerState `json:",omitempty"` // last reported by the driver
+	Absent    bool                `json:",omitempty"` // the driver found no domain
+	Seq       uint64              // numbers the facts about this instance
+	Untold    bool                `json:",omitempty"` // a fact no order asked for waits to be taken
+	Stray     bool                `json:",omitempty"` // found on the hypervisor, never claimed
+	ErrorKind messages.ErrorKind  `json:",omitempty"` // how the latest order ended
+	Error     string              `json:",omitempty"`
+}
+
+// Spec is the kind.
+func Spec() actors.Kind {
+	return actors.Spec[State]{
+		Name: Kind, Step: Step, Outstanding: outstanding,
+		Busy:  func(s State) bool { return s.Working+s.Untold > 0 },
+		Index: index,
+		Tables: func(s *State) map[string]actors.Rows {
+			return map[string]actors.Rows{"claims": &s.Claims, "line": &s.Graves.Line, "dead": &s.Graves.Dead}
+		},
+	}.Kind()
+}
+
+// Step decides what a message means for a host.
+func Step(s State, in actors.Input) (State, []actors.Effect, error) {
+	s.Name = in.ID
+	switch m := in.Message.(type) {
+	case *messages.OrderHost:
+		return published(order(s, in.Now, m))
+	case *messages.DriverDone:
+		return published(done(s, in.Now, m))
+	case *messages.HostConnected:
+		return published(connected(s, in.Now, m))
+	case *messages.HostLost:
+		s.Up, s.LostReason = false, m.Reason
+		return published(s, nil, nil)
+	case *messages.DomainObserved:
+		return observed(s, m)
+	case *messages.ReportTaken:
+		return taken(s, m)
+	case *messages.DisownDomain:
+		return published(disown(s, in.Now, m))
+	case *messages.AdoptDomain:
+		return published(adopt(s, m))
+	case *messages.DomainUnknown:
+		return unknown(s, m)
+	case *messages.SetHost:
+		return published(set(s, in.Now, m))
+	}
+	return query(s, in)
+}
+
+// query holds the messages that change nothing.
+func query(s State, in actors.Input) (State, []actors.Effect, error) {
+	switch m := in.Message.(type) {
+	case *messages.GetHost:
+		if s.Inventory == nil {
+			return s, nil, fmt.Errorf("there is no host %s: %w", in.ID, messages.NotFound)
+		}
+		return s, []actors.Effect{actors.Reply{Message: view(s)}}, nil
+	case *messages.GetConsole:
+		if _, ok := s.Claims.Get(m.InstanceId); !ok {
+			return s, nil, fmt.Errorf("instance %s is not on host %s: %w", m.InstanceId, in.ID, messages.NotFound)
+		}
+		return s, []actors.Effect{actors.ReadConsole{Instance: m.InstanceId, MaxBytes: m.MaxBytes}}, nil
+	case *messages.Activated, *messages.Nudged:
+		return published(s, outstanding(s), nil)
+	}
+	return s, nil, fmt.Errorf("a host cannot take %T: %w", in.Message, messages.Invalid)
+}
+
+// outstanding lists the orders that the driver has not answered and the facts
+// that no instance has taken yet.
+func outstanding(s State) []actors.Effect {
+	if s.Working+s.Untold == 0 {
+		return nil
+	}
+	var effects []actors.Effect
+	for id, c := range s.Claims.All() {
+		switch {
+		case c.Working:
+			effects = append(effects, drive(id, c))
+		case c.Untold:
+			effects = append(effects, fact(s, id, c))
+		}
+	}
+	return effects
+}
+
+func drive(id string, c Claim) actors.Effect {
+	return actors.Drive{Order: &messages.OrderHost{
+		InstanceId: id, Order: c.Order, Kind: c.Kind, Spec: c.Spec, GraceMs: c.GraceMS,
+	}}
+}
+
+// fact tells the instance what the host knows without having been asked.
+func fact(s State, id string, c Claim) actors.Effect {
+	if c.Stray {
+		return tell(id, &messages.DomainFound{InstanceId: id, Host: s.Name, Order: c.Order, Power: c.Power})
+	}
+	r := report(s, id, c)
+	r.Ended = false
+	return tell(id, r)
+}
+
+// report says how the claim's latest order ended.
+func report(s State, id string, c Claim) *messages.DomainReported {
+	return &messages.DomainReported{
+		InstanceId: id, Host: s.Name, HypervisorHostname: s.Inventory.GetHypervisorHostname(),
+		Order: c.Order, Seq: c.Seq, Ended: true,
+		Power: c.Power, Absent: c.Absent, ErrorKind: c.ErrorKind, Error: c.Error,
+	}
+}
+
+func tell(instance string, m actors.Message) actors.Effect {
+	return actors.Tell{To: actors.Ref{Kind: "instance", ID: instance}, Message: m}
+}
+
+// published lets queries find the facts that the step leaves behind.
+func published(s State, effects []actors.Effect, err error) (State, []actors.Effect, error) {
+	if err != nil {
+		return s, nil, err
+	}
+	return s, append(effects, actors.Publish{Facts: facts(s)}), nil
+}
+
+func facts(s State) *messages.HostFacts {
+	i := s.Inventory
+	return &messages.HostFacts{
+		Name: s.Name, AvailabilityZone: s.Zone, Up: s.Up, Disabled: s.Disabled,
+		Vcpus: i.GetVcpus(), VcpusUsed: s.VCPUs, RamMib: i.GetRamMib(), RamMibUsed: s.RAMMiB,
+		DiskGib: i.GetDiskGib(), DiskGibUsed: s.DiskGiB,
+		Instances: s.Instances, Building: s.Working, Arch: i.GetArch(), HypervisorType: i.GetHypervisorType(),
+	}
+}
+
+func view(s State) *messages.HostView {
+	v := &messages.HostView{
+		Name: s.Name, Inventory: s.Inventory, Facts: facts(s), DisabledReason: s.DisabledReason, LostReason: s.LostReason,
+	}
+	if !s.CreatedAt.IsZero() {
+		v.CreatedAt, v.UpdatedAt = s.CreatedAt.UnixNano(), s.UpdatedAt.UnixNano()
+	}
+	return v
+}
+
+// index lets hosts be listed; what changes with every claim is asked of the host.
+func index(s State) []actors.Entry {
+	if s.Inventory == nil {
+		return nil
+	}
+	v := view(s)
+	v.LostReason, v.Facts = "", nil
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("a host view cannot be encoded: %v", err)) // only invalid UTF-8 could do it; inventories are checked
+	}
+	return []actors.Entry{{Key: "host/" + actors.Escape(s.Name), Value: raw}}
+}
+
+func set(s State, now time.Time, m *messages.SetHost) (State, []actors.Effect, error) {
+	if s.Inventory == nil {
+		return s, nil, fmt.Errorf("there is no host %s: %w", s.Name, messages.NotFound)
+	}
+	if m.Disabled != nil {
+		s.Disabled = *m.Disabled
+		if !s.Disabled {
+			s.DisabledReason = ""
+		}
+	}
+	if m.DisabledReason != nil {
+		s.DisabledReason = *m.DisabledReason
+	}
+	s.UpdatedAt = now
+	return s, []actors.Effect{actors.Reply{Message: view(s)}}, nil
+}

@@ -1,0 +1,146 @@
+package instance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// MaxActions is how many actions an instance's history keeps, and MaxEvents how
+// many steps of each.
+const (
+	MaxActions = 64
+	MaxEvents  = 32
+)
+
+type asker interface {
+	GetRequestId() string
+	GetUserId() string
+	GetProjectId() string
+}
+
+// begin opens a new entry of the history. One that a newer action cuts short is
+// closed first.
+func (s State) begin(now time.Time, a messages.Action, by asker) State {
+	if s.View.TaskState != idle && s.Actions > 0 {
+		s = s.end(now, "replaced by "+actions[a].name)
+	}
+	s.Doing = a
+	return s.record(&messages.ActionRecord{
+		Action: actions[a].name, RequestId: by.GetRequestId(), UserId: by.GetUserId(),
+		ProjectId: by.GetProjectId(), StartedAt: now.UnixNano(), UpdatedAt: now.UnixNano(),
+	})
+}
+
+func (s State) record(a *messages.ActionRecord) State {
+	s.Actions++
+	s.History = s.History.Set(actionKey(s.Actions), a)
+	if s.Actions > MaxActions {
+		s.History = s.History.Delete(actionKey(s.Actions - MaxActions))
+	}
+	return s
+}
+
+func actionKey(n uint32) string { return fmt.Sprintf("%08d", n) }
+
+// amend changes a copy of the latest entry.
+func (s State) amend(now time.Time, change func(*messages.ActionRecord)) State {
+	a, ok := s.History.Get(actionKey(s.Actions))
+	if !ok {
+		return s
+	}
+	a = proto.Clone(a).(*messages.ActionRecord)
+	a.UpdatedAt = now.UnixNano()
+	change(a)
+	s.History = s.History.Set(actionKey(s.Actions), a)
+	return s
+}
+
+// event opens a step, or with the suffix ".done" ends it well.
+func (s State) event(now time.Time, name string) State { return s.eventOn(now, name, "") }
+
+func (s State) eventOn(now time.Time, name, host string) State {
+	return s.amend(now, func(a *messages.ActionRecord) {
+		name, done := strings.CutSuffix(name, ".done")
+		if done {
+			if e := openEvent(a, name); e != nil {
+				e.FinishedAt, e.Result, e.Host = now.UnixNano(), "Success", host
+			}
+			return
+		}
+		if len(a.Events) < MaxEvents {
+			a.Events = append(a.Events, &messages.ActionEvent{Event: name, StartedAt: now.UnixNano(), Host: host})
+		}
+	})
+}
+
+// openEvent is the latest step of that name that is under way; "" for any name.
+func openEvent(a *messages.ActionRecord, name string) *messages.ActionEvent {
+	for _, e := range slices.Backward(a.Events) {
+		if e.FinishedAt == 0 && (name == "" || e.Event == name) {
+			return e
+		}
+	}
+	return nil
+}
+
+// eventFailed ends the step under way with an error; the action goes on.
+func (s State) eventFailed(now time.Time, why string) State {
+	return s.amend(now, func(a *messages.ActionRecord) {
+		if e := openEvent(a, ""); e != nil {
+			e.FinishedAt, e.Result, e.Details = now.UnixNano(), "Error", why
+		}
+	})
+}
+
+// eventDetails says what is in the way of a step that is tried again.
+func (s State) eventDetails(now time.Time, why string) State {
+	return s.amend(now, func(a *messages.ActionRecord) {
+		if e := openEvent(a, ""); e != nil {
+			e.Details = why
+		}
+	})
+}
+
+// end closes the latest entry and its open steps; why is empty on success.
+func (s State) end(now time.Time, why string) State {
+	return s.amend(now, func(a *messages.ActionRecord) {
+		a.FinishedAt, a.Message = now.UnixNano(), why
+		for _, e := range a.Events {
+			if e.FinishedAt != 0 {
+				continue
+			}
+			e.FinishedAt, e.Result = now.UnixNano(), "Success"
+			if why != "" {
+				e.Result, e.Details = "Error", why
+			}
+		}
+	})
+}
+
+// note records a change that nobody ordered.
+func (s State) note(now time.Time, m *messages.DomainReported) State {
+	return s.record(&messages.ActionRecord{
+		Action: "power-sync", StartedAt: now.UnixNano(), UpdatedAt: now.UnixNano(), FinishedAt: now.UnixNano(),
+		ProjectId: s.View.ProjectId,
+		Events: []*messages.ActionEvent{{
+			Event: "reported", StartedAt: now.UnixNano(), FinishedAt: now.UnixNano(), Result: "Success", Host: m.Host,
+			Details: "the host reports " + word(m.Power.String(), "POWER_STATE_"),
+		}},
+	})
+}
+
+func history(s State) *messages.InstanceActionsView {
+	v := &messages.InstanceActionsView{}
+	for n := s.Actions; n > 0 && s.Actions-n < MaxActions; n-- {
+		if a, ok := s.History.Get(actionKey(n)); ok {
+			v.Actions = append(v.Actions, a)
+		}
+	}
+	return v
+}

@@ -1,0 +1,205 @@
+// Package instance decides what one virtual machine should become and in which
+// steps. It owns the machine's life cycle, its history and what it holds of the
+// project's quota, the networks and a host. It does not know a hypervisor: it
+// orders from a host, and believes only what the host reports.
+package instance
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// Kind is the kind's name; the identity is the instance's UUID.
+const Kind = "instance"
+
+// State is one virtual machine. A nil View: it never was.
+type State struct {
+	View     *messages.InstanceView // where it rests, and the task
+	Doing    messages.Action        // the action behind the task
+	Networks []Network              // what it holds of the networks, or wants
+
+	Order   uint64             // number of the latest order; facts about older ones are stale
+	Ordered messages.OrderKind // the latest order's kind
+	Fact    Fact               // the newest fact taken
+
+	Attempt  int32    // of placing it, from 1
+	Tried    []string // hosts that failed it
+	Clearing bool     // the host must confirm that a failed build left nothing
+	Failed   *messages.Fault
+
+	QuotaHeld bool // the project may count a share for it
+	Hidden    bool // refused before anybody saw it
+
+	ZoneAsked, HostAsked string
+	AdminPassword        string
+	Actions              uint32 // how many the history has had
+
+	History actors.Table[*messages.ActionRecord] `json:"-"`
+	Papers  actors.Table[[]byte]                 `json:"-"` // what is large and seldom changes
+}
+
+// Network is what the instance wants of one network, and what it got.
+type Network struct {
+	ID       string
+	Requests []*messages.NetworkRequest
+	Held     bool // the network may count ports for it
+	Got      bool // they are in the view
+}
+
+// Fact numbers what a host reports: by order, then by the host's count.
+type Fact struct{ Order, Seq uint64 }
+
+func (f Fact) before(o Fact) bool {
+	return f.Order < o.Order || (f.Order == o.Order && f.Seq < o.Seq)
+}
+
+// Rows of State.Papers.
+const (
+	userData = "user_data"
+	decision = "decision"
+)
+
+// Spec is the kind.
+func Spec() actors.Kind {
+	return actors.Spec[State]{
+		Name: Kind, Step: Step, Outstanding: outstanding, Busy: busy, Index: index,
+		Tables: func(s *State) map[string]actors.Rows {
+			return map[string]actors.Rows{"history": &s.History, "papers": &s.Papers}
+		},
+	}.Kind()
+}
+
+// Step decides what a message means for an instance. It is pure: an error means
+// refused, and nothing has changed.
+func Step(s State, in actors.Input) (State, []actors.Effect, error) {
+	switch m := in.Message.(type) {
+	case *messages.CreateInstance:
+		return create(s, in, m)
+	case *messages.Activated, *messages.Nudged:
+		return s, outstanding(s), nil
+	case *messages.GetInstance, *messages.GetInstanceActions, *messages.GetDecision:
+		return query(s, in)
+	case *messages.DomainFound:
+		return found(s, in, m)
+	}
+	if s.View == nil {
+		return s, nil, missing(in.ID)
+	}
+	switch m := in.Message.(type) {
+	case *messages.ActOnInstance:
+		return act(s, in, m)
+	case *messages.UpdateInstance:
+		return update(s, in, m)
+	}
+	return fact(s, in)
+}
+
+// fact holds what the other actors tell an instance.
+func fact(s State, in actors.Input) (State, []actors.Effect, error) {
+	switch m := in.Message.(type) {
+	case *messages.QuotaGranted:
+		return quotaGranted(s, in.Now)
+	case *messages.QuotaRefused:
+		return quotaRefused(s, in.Now, m)
+	case *messages.QuotaReleased:
+		return quotaReleased(s, in.Now)
+	case *messages.HostChosen:
+		return hostChosen(s, in.Now, m)
+	case *messages.NoHostFound:
+		return noHostFound(s, in.Now, m)
+	case *messages.PortsAllocated:
+		return portsAllocated(s, in.Now, m)
+	case *messages.PortsRefused:
+		return portsRefused(s, in.Now, m)
+	case *messages.PortsReleased:
+		return portsReleased(s, in.Now, m)
+	case *messages.OrderAccepted:
+		return s, nil, nil // the report is what counts
+	case *messages.OrderRefused:
+		return orderRefused(s, in.Now, m)
+	case *messages.DomainReported:
+		return reported(s, in.Now, m)
+	}
+	return s, nil, fmt.Errorf("an instance cannot take %T: %w", in.Message, messages.Invalid)
+}
+
+func query(s State, in actors.Input) (State, []actors.Effect, error) {
+	answer := func(m actors.Message) (State, []actors.Effect, error) {
+		return s, []actors.Effect{actors.Reply{Message: m}}, nil
+	}
+	switch m := in.Message.(type) {
+	case *messages.GetInstance:
+		if !s.visible(m.Scope) {
+			return s, nil, missing(in.ID)
+		}
+		return answer(full(s))
+	case *messages.GetInstanceActions:
+		if s.View == nil || s.Hidden || !inScope(s, m.Scope) {
+			return s, nil, missing(in.ID)
+		}
+		return answer(history(s))
+	case *messages.GetDecision:
+		if !s.visible(m.Scope) {
+			return s, nil, missing(in.ID)
+		}
+		raw, ok := s.Papers.Get(decision)
+		if !ok {
+			return s, nil, fmt.Errorf("instance %s has not been scheduled yet: %w", in.ID, messages.NotFound)
+		}
+		d := &messages.Decision{}
+		if err := proto.Unmarshal(raw, d); err != nil {
+			return s, nil, fmt.Errorf("the decision about instance %s cannot be read: %w", in.ID, err)
+		}
+		return answer(d)
+	}
+	return s, nil, fmt.Errorf("an instance cannot answer %T: %w", in.Message, messages.Invalid)
+}
+
+func missing(id string) error {
+	return fmt.Errorf("Instance %s could not be found.: %w", id, messages.NotFound)
+}
+
+func inScope(s State, scope string) bool { return scope == "" || scope == s.View.ProjectId }
+
+// visible: it exists, was admitted, is not deleted, and the caller may see it.
+func (s State) visible(scope string) bool {
+	return s.View != nil && !s.Hidden && inScope(s, scope) &&
+		s.View.VmState != deleted && s.View.TaskState != admitting
+}
+
+// full is the view with what only the machine itself and its owner may read.
+func full(s State) *messages.InstanceView {
+	data, ok := s.Papers.Get(userData)
+	if !ok && s.AdminPassword == "" {
+		return s.View
+	}
+	v := proto.Clone(s.View).(*messages.InstanceView)
+	v.UserData, v.AdminPassword = data, s.AdminPassword
+	return v
+}
+
+// edit is s with a changed copy of its view.
+func (s State) edit(now time.Time, change func(*messages.InstanceView)) State {
+	v := proto.Clone(s.View).(*messages.InstanceView)
+	v.UpdatedAt = now.UnixNano()
+	change(v)
+	s.View = v
+	return s
+}
+
+// index lists the instance in its project, newest first.
+func index(s State) []actors.Entry {
+	if s.View == nil || !s.visible("") {
+		return nil
+	}
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(s.View)
+	if err != nil {
+		panic(fmt.Sprintf("an instance view cannot be encoded: %v", err)) // create refuses invalid UTF-8
+	}
+	return []actors.Entry{{Key: IndexKey(s.View), Value: raw}}
+}

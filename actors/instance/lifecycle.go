@@ -1,0 +1,130 @@
+package instance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// rule says from where an action is allowed, which task it is, what is ordered
+// from the host, and where the machine rests when the host reports success. An
+// action without a row is allowed nowhere.
+type rule struct {
+	name  string // in the history
+	from  []messages.VMState
+	over  []messages.TaskState // tasks that it may replace; none: only idle
+	task  messages.TaskState
+	order messages.OrderKind
+	then  messages.VMState
+	grace time.Duration // how long the guest may take over an ACPI request
+}
+
+var actions = map[messages.Action]rule{
+	messages.Action_ACTION_CREATE: {name: "create", task: admitting, order: orderBuild, then: active},
+	messages.Action_ACTION_START: {
+		name: "start", from: in(stopped), task: poweringOn,
+		order: messages.OrderKind_ORDER_KIND_START, then: active,
+	},
+	messages.Action_ACTION_STOP: {
+		name: "stop", from: in(active, failed), task: poweringOff,
+		order: messages.OrderKind_ORDER_KIND_STOP, then: stopped, grace: time.Minute,
+	},
+	messages.Action_ACTION_REBOOT_SOFT: {
+		name: "reboot", from: in(active), task: rebooting,
+		order: messages.OrderKind_ORDER_KIND_REBOOT_SOFT, then: active, grace: time.Minute,
+	},
+	messages.Action_ACTION_REBOOT_HARD: {
+		name: "reboot", from: in(active, stopped, failed), task: rebootingHard,
+		over:  []messages.TaskState{rebooting},
+		order: messages.OrderKind_ORDER_KIND_REBOOT_HARD, then: active,
+	},
+	messages.Action_ACTION_DELETE: {
+		name: "delete", from: in(building, active, stopped, failed), task: deleting,
+		over: []messages.TaskState{
+			scheduling, networking, spawning, poweringOn, poweringOff, rebooting, rebootingHard, deleting,
+		},
+		order: orderDelete, then: deleted,
+	},
+}
+
+func in(states ...messages.VMState) []messages.VMState { return states }
+
+func act(s State, in actors.Input, m *messages.ActOnInstance) (State, []actors.Effect, error) {
+	if !s.visible(m.Scope) {
+		return s, nil, missing(in.ID)
+	}
+	r := actions[m.Action]
+	if err := r.allows(s.View); err != nil {
+		return s, nil, err
+	}
+	if m.Action == messages.Action_ACTION_DELETE {
+		return remove(s, in, m)
+	}
+	if s.View.Host == "" {
+		return s, nil, fmt.Errorf("Cannot '%s' instance %s which is on no host: %w", r.name, in.ID, messages.Conflict)
+	}
+	s = s.begin(in.Now, m.Action, m).event(in.Now, r.name)
+	s = s.order(r.order).edit(in.Now, func(v *messages.InstanceView) { v.TaskState, v.Fault = r.task, nil })
+	return s, outstanding(s), nil
+}
+
+func (r rule) allows(v *messages.InstanceView) error {
+	if !slices.Contains(r.from, v.VmState) {
+		return fmt.Errorf("Cannot '%s' instance %s while it is in vm_state %s: %w",
+			r.name, v.Id, word(v.VmState.String(), "VM_STATE_"), messages.Conflict)
+	}
+	if v.TaskState != idle && !slices.Contains(r.over, v.TaskState) {
+		return fmt.Errorf("Cannot '%s' instance %s while it is in task_state %s: %w",
+			r.name, v.Id, word(v.TaskState.String(), "TASK_STATE_"), messages.Conflict)
+	}
+	return nil
+}
+
+// word is an enum's name as people write it: TASK_STATE_POWERING_ON is powering-on.
+func word(name, prefix string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, prefix)), "_", "-")
+}
+
+// order gives the next number to an order of the kind.
+func (s State) order(k messages.OrderKind) State {
+	s.Order, s.Ordered = s.Order+1, k
+	return s
+}
+
+// remove begins the end. What the instance holds is given back in this order:
+// the machine, then its addresses, then its share of the quota; nothing is given
+// back that may still be in use.
+func remove(s State, in actors.Input, m *messages.ActOnInstance) (State, []actors.Effect, error) {
+	if s.View.TaskState == deleting {
+		return s, nil, nil // asked again: it goes on
+	}
+	s = s.begin(in.Now, m.Action, m).event(in.Now, "delete")
+	s.Clearing, s.Failed = false, nil
+	if s.View.Host != "" {
+		s = s.order(orderDelete)
+	}
+	s = s.edit(in.Now, func(v *messages.InstanceView) { v.TaskState = deleting })
+	return settleDelete(s, in.Now)
+}
+
+// settleDelete ends the deletion once nothing is held.
+func settleDelete(s State, now time.Time) (State, []actors.Effect, error) {
+	if s.View.Host != "" || s.holds() {
+		return s, outstanding(s), nil
+	}
+	s = s.end(now, "")
+	s = s.edit(now, func(v *messages.InstanceView) {
+		v.VmState, v.TaskState, v.PowerState, v.DeletedAt = deleted, idle, 0, now.UnixNano()
+		v.Ports = nil
+	})
+	s.Papers, s.AdminPassword = s.Papers.Delete(userData).Delete(decision), ""
+	return s, nil, nil
+}
+
+func (s State) holds() bool {
+	return s.QuotaHeld || slices.ContainsFunc(s.Networks, func(n Network) bool { return n.Held })
+}

@@ -1,0 +1,135 @@
+package instance
+
+import (
+	"time"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// reported takes a fact of the host about the machine.
+func reported(s State, now time.Time, m *messages.DomainReported) (State, []actors.Effect, error) {
+	var effects []actors.Effect
+	if !m.Ended {
+		effects = append(effects, tell(m.Host, &messages.ReportTaken{InstanceId: s.View.Id, Seq: m.Seq}))
+	}
+	f := Fact{m.Order, m.Seq}
+	if m.Host != s.View.Host || m.Order != s.Order || !s.Fact.before(f) {
+		return s, effects, nil // another host's, an older order's, or known
+	}
+	s.Fact = f
+	var err error
+	var more []actors.Effect
+	switch {
+	case m.Ended && s.Ordered == orderDelete:
+		s, more, err = cleared(s, now, m)
+	case m.Ended && s.Ordered == orderBuild && s.View.TaskState == spawning:
+		s, more, err = built(s, now, m)
+	case m.Ended && s.View.TaskState != idle:
+		s = acted(s, now, m)
+	case s.View.TaskState == idle:
+		s = drifted(s, now, m)
+	case m.ErrorKind != 0: // the order goes on; what is in the way can be read in the history
+		s = s.eventDetails(now, m.Error)
+	}
+	return s, append(effects, more...), err
+}
+
+func tell(host string, m actors.Message) actors.Effect {
+	return actors.Tell{To: actors.Ref{Kind: "host", ID: host}, Message: m}
+}
+
+// built ends a build, or begins to clear away one that failed: failed is not
+// absent, so no other host is tried before this one has confirmed.
+func built(s State, now time.Time, m *messages.DomainReported) (State, []actors.Effect, error) {
+	if m.ErrorKind == 0 && m.Power == messages.PowerState_POWER_STATE_RUNNING {
+		return acted(s, now, m), nil, nil
+	}
+	f := &messages.Fault{Code: 500, Message: m.Error}
+	if m.ErrorKind == 0 {
+		f.Message = "the machine ended while it was being built"
+	}
+	if m.ErrorKind == messages.ErrorKind_ERROR_KIND_INVALID {
+		f.Code = 400
+	}
+	s.Failed, s.Clearing = f, true
+	s = s.eventFailed(now, f.Message).order(orderDelete).eventOn(now, "clear", s.View.Host)
+	return s, outstanding(s), nil
+}
+
+// cleared: the host confirms that nothing is left.
+func cleared(s State, now time.Time, m *messages.DomainReported) (State, []actors.Effect, error) {
+	switch {
+	case !m.Absent || m.ErrorKind != 0:
+		return s, nil, nil
+	case s.Clearing:
+		return elsewhere(s.event(now, "clear.done"), now, s.Failed.GetCode() != 400)
+	case s.View.TaskState != deleting:
+		return s, nil, nil
+	}
+	s = s.edit(now, func(v *messages.InstanceView) { v.Host, v.PowerState = "", 0 })
+	return settleDelete(s, now)
+}
+
+// acted ends the task: the machine rests where the host says that it is.
+func acted(s State, now time.Time, m *messages.DomainReported) State {
+	r := actions[s.Doing]
+	s = s.end(now, m.Error)
+	return s.edit(now, func(v *messages.InstanceView) {
+		v.TaskState, v.PowerState, v.VmState = idle, m.Power, rest(m)
+		v.HypervisorHostname = m.HypervisorHostname
+		if m.ErrorKind != 0 {
+			v.Fault = &messages.Fault{Code: 500, Message: m.Error, At: now.UnixNano()}
+		}
+		if v.VmState == active && r.then == active && s.Doing == messages.Action_ACTION_CREATE {
+			v.LaunchedAt = now.UnixNano()
+		}
+	})
+}
+
+// rest is the vm_state that goes with what the host reports.
+func rest(m *messages.DomainReported) messages.VMState {
+	switch {
+	case m.Absent:
+		return failed
+	case m.Power == messages.PowerState_POWER_STATE_RUNNING:
+		return active
+	case m.Power == messages.PowerState_POWER_STATE_SHUTDOWN, m.Power == messages.PowerState_POWER_STATE_CRASHED:
+		return stopped
+	}
+	return failed
+}
+
+// drifted follows a machine that changed without an order: its guest powered it
+// off, its process died, or somebody acted behind our back.
+func drifted(s State, now time.Time, m *messages.DomainReported) State {
+	if s.View.VmState == failed && m.Absent == (s.View.PowerState == 0) {
+		return s
+	}
+	if rest(m) == s.View.VmState && m.Power == s.View.PowerState {
+		return s
+	}
+	return s.edit(now, func(v *messages.InstanceView) {
+		v.PowerState, v.VmState = m.Power, rest(m)
+		if m.Absent {
+			v.Fault = &messages.Fault{Code: 500, Message: "the machine is gone from its host", At: now.UnixNano()}
+		}
+	}).note(now, m)
+}
+
+// found answers a host that has a machine of this id and no claim for it.
+func found(s State, in actors.Input, m *messages.DomainFound) (State, []actors.Effect, error) {
+	switch {
+	case s.View == nil:
+		return s, []actors.Effect{tell(m.Host, &messages.DomainUnknown{InstanceId: in.ID})}, nil
+	case s.View.Host != m.Host || s.View.VmState == deleted:
+		return s, []actors.Effect{tell(m.Host, &messages.DisownDomain{InstanceId: in.ID, Order: max(s.Order, m.Order)})}, nil
+	case s.View.TaskState != idle:
+		return s, outstanding(s), nil // the order under way makes the claim
+	}
+	s = s.order(s.Ordered)
+	s.Order = max(s.Order, m.Order)
+	return s, []actors.Effect{tell(m.Host, &messages.AdoptDomain{
+		InstanceId: in.ID, Order: s.Order, Vcpus: s.View.Flavor.Vcpus, RamMib: s.View.Flavor.RamMib, DiskGib: s.diskGiB(),
+	})}, nil
+}
