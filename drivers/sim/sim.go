@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/drivers"
+	"github.com/troupe-cloud/troupe/drivers/internal/feed"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -63,7 +64,7 @@ type Driver struct {
 	used      usage
 	lost      bool // the connection
 	cut       int  // how often the connection was cut; tells reconnections apart
-	watchers  []*watcher
+	feed      feed.Feed
 	foreign   map[string]bool
 	reconnect *time.Timer
 }
@@ -94,8 +95,12 @@ func New(cfg Config) *Driver {
 		d.domains[id] = dom
 		d.used.add(dom)
 	}
+	d.feed.Connected()
 	return d
 }
+
+// Watch reports changes until ctx ends; Connected comes first.
+func (d *Driver) Watch(ctx context.Context) <-chan drivers.Event { return d.feed.Watch(ctx) }
 
 // Inventory says what the hypervisor has.
 func (d *Driver) Inventory(ctx context.Context) (*messages.Inventory, error) {

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
-	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/drivers/drivertest"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -145,31 +144,6 @@ func TestCapacityIsGivenBack(t *testing.T) {
 	}
 	must(t, d.Delete(t.Context(), b.InstanceId, 2))
 	must(t, d.Start(t.Context(), a.InstanceId, 3))
-}
-
-func TestBacklogOfASlowWatcher(t *testing.T) {
-	d := New(Config{Name: "a"})
-	ctx, cancel := context.WithCancel(t.Context())
-	events := d.Watch(ctx)
-	s := spec()
-	must(t, d.Build(ctx, s))
-	for n := range uint64(maxBacklog + 100) {
-		must(t, d.Reboot(ctx, s.InstanceId, n+2, 0))
-	}
-	must(t, d.Delete(ctx, s.InstanceId, 1<<20))
-	lost := false
-	for e := range events {
-		lost = lost || e.Kind == drivers.Lost
-		if e.Kind == drivers.Gone {
-			break
-		}
-	}
-	if !lost {
-		t.Error("the overflow was not told")
-	}
-	cancel()
-	for range events { // must close
-	}
 }
 
 func TestNoGoroutineWhileIdle(t *testing.T) {

@@ -36,7 +36,7 @@ func (d *Driver) set(id string, order uint64, power uint8, boot bool) error {
 		return err
 	}
 	if dom.Power != was.Power || dom.Boots != was.Boots {
-		d.emit(drivers.Event{Kind: drivers.Changed, Domain: dom.seen(id)})
+		d.feed.Emit(drivers.Event{Kind: drivers.Changed, Domain: dom.seen(id)})
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (d *Driver) remove(id string, tell bool) error {
 	d.used.remove(dom)
 	delete(d.domains, id)
 	if tell {
-		d.emit(drivers.Event{Kind: drivers.Gone, Domain: drivers.Domain{ID: id, Order: dom.Order}})
+		d.feed.Emit(drivers.Event{Kind: drivers.Gone, Domain: drivers.Domain{ID: id, Order: dom.Order}})
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (d *Driver) Crash(id string) {
 	}
 	dom.Power = crashed
 	if d.put(id, dom) == nil {
-		d.emit(drivers.Event{Kind: drivers.Changed, Domain: dom.seen(id)})
+		d.feed.Emit(drivers.Event{Kind: drivers.Changed, Domain: dom.seen(id)})
 	}
 }
 
@@ -108,7 +108,7 @@ func (d *Driver) PowerOff(id string) {
 	}
 	dom.Power = shutdown
 	if d.put(id, dom) == nil {
-		d.emit(drivers.Event{Kind: drivers.Changed, Domain: dom.seen(id)})
+		d.feed.Emit(drivers.Event{Kind: drivers.Changed, Domain: dom.seen(id)})
 	}
 }
 
@@ -149,7 +149,7 @@ func (d *Driver) Disconnect(reason string) {
 	if !d.lost {
 		d.lost = true
 		d.cut++
-		d.emitAlways(drivers.Event{Kind: drivers.Lost, Reason: reason})
+		d.feed.Lost(reason)
 	}
 }
 
@@ -159,7 +159,7 @@ func (d *Driver) Reconnect() {
 	defer d.mu.Unlock()
 	if d.lost {
 		d.lost = false
-		d.emit(drivers.Event{Kind: drivers.Connected})
+		d.feed.Connected()
 	}
 }
 
