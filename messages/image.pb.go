@@ -101,7 +101,7 @@ type ImageView struct {
 	CreatedAt       int64                  `protobuf:"varint,18,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	UpdatedAt       int64                  `protobuf:"varint,19,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	Hidden          bool                   `protobuf:"varint,20,opt,name=hidden,proto3" json:"hidden,omitempty"`
-	Members         []string               `protobuf:"bytes,21,rep,name=members,proto3" json:"members,omitempty"`
+	Members         []*ImageMember         `protobuf:"bytes,22,rep,name=members,proto3" json:"members,omitempty"` // not in listings
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -276,18 +276,786 @@ func (x *ImageView) GetHidden() bool {
 	return false
 }
 
-func (x *ImageView) GetMembers() []string {
+func (x *ImageView) GetMembers() []*ImageMember {
 	if x != nil {
 		return x.Members
 	}
 	return nil
 }
 
+// A member is a project that a shared image is shown to.
+type ImageMember struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	Status        string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"` // pending, accepted, rejected
+	CreatedAt     int64                  `protobuf:"varint,3,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	UpdatedAt     int64                  `protobuf:"varint,4,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImageMember) Reset() {
+	*x = ImageMember{}
+	mi := &file_image_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImageMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImageMember) ProtoMessage() {}
+
+func (x *ImageMember) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImageMember.ProtoReflect.Descriptor instead.
+func (*ImageMember) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ImageMember) GetProjectId() string {
+	if x != nil {
+		return x.ProjectId
+	}
+	return ""
+}
+
+func (x *ImageMember) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *ImageMember) GetCreatedAt() int64 {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return 0
+}
+
+func (x *ImageMember) GetUpdatedAt() int64 {
+	if x != nil {
+		return x.UpdatedAt
+	}
+	return 0
+}
+
+// Everything an image answers is an ImageView, except where said. A field
+// `scope` is the caller's project, empty for an operator: an image the scope
+// cannot see is NotFound, one it sees but does not own is Denied.
+type CreateImage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"` // empty: may be public from the start
+	Image         *ImageView             `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"` // name, project_id, visibility, protected, formats, minima, tags, properties, hidden
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateImage) Reset() {
+	*x = CreateImage{}
+	mi := &file_image_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateImage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateImage) ProtoMessage() {}
+
+func (x *CreateImage) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateImage.ProtoReflect.Descriptor instead.
+func (*CreateImage) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CreateImage) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *CreateImage) GetImage() *ImageView {
+	if x != nil {
+		return x.Image
+	}
+	return nil
+}
+
+type GetImage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetImage) Reset() {
+	*x = GetImage{}
+	mi := &file_image_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetImage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetImage) ProtoMessage() {}
+
+func (x *GetImage) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetImage.ProtoReflect.Descriptor instead.
+func (*GetImage) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GetImage) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+type UpdateImage struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Scope            string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	Name             *string                `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Visibility       *string                `protobuf:"bytes,3,opt,name=visibility,proto3,oneof" json:"visibility,omitempty"`
+	Protected        *bool                  `protobuf:"varint,4,opt,name=protected,proto3,oneof" json:"protected,omitempty"`
+	Hidden           *bool                  `protobuf:"varint,5,opt,name=hidden,proto3,oneof" json:"hidden,omitempty"`
+	MinDiskGib       *int64                 `protobuf:"varint,6,opt,name=min_disk_gib,json=minDiskGib,proto3,oneof" json:"min_disk_gib,omitempty"`
+	MinRamMib        *int64                 `protobuf:"varint,7,opt,name=min_ram_mib,json=minRamMib,proto3,oneof" json:"min_ram_mib,omitempty"`
+	ContainerFormat  *string                `protobuf:"bytes,8,opt,name=container_format,json=containerFormat,proto3,oneof" json:"container_format,omitempty"` // only while queued
+	DiskFormat       *string                `protobuf:"bytes,9,opt,name=disk_format,json=diskFormat,proto3,oneof" json:"disk_format,omitempty"`                // likewise
+	SetProperties    map[string]string      `protobuf:"bytes,10,rep,name=set_properties,json=setProperties,proto3" json:"set_properties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	RemoveProperties []string               `protobuf:"bytes,11,rep,name=remove_properties,json=removeProperties,proto3" json:"remove_properties,omitempty"`
+	ReplaceTags      bool                   `protobuf:"varint,12,opt,name=replace_tags,json=replaceTags,proto3" json:"replace_tags,omitempty"`
+	AddTags          []string               `protobuf:"bytes,13,rep,name=add_tags,json=addTags,proto3" json:"add_tags,omitempty"`
+	RemoveTags       []string               `protobuf:"bytes,14,rep,name=remove_tags,json=removeTags,proto3" json:"remove_tags,omitempty"` // NotFound if one is absent
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *UpdateImage) Reset() {
+	*x = UpdateImage{}
+	mi := &file_image_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateImage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateImage) ProtoMessage() {}
+
+func (x *UpdateImage) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateImage.ProtoReflect.Descriptor instead.
+func (*UpdateImage) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UpdateImage) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *UpdateImage) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *UpdateImage) GetVisibility() string {
+	if x != nil && x.Visibility != nil {
+		return *x.Visibility
+	}
+	return ""
+}
+
+func (x *UpdateImage) GetProtected() bool {
+	if x != nil && x.Protected != nil {
+		return *x.Protected
+	}
+	return false
+}
+
+func (x *UpdateImage) GetHidden() bool {
+	if x != nil && x.Hidden != nil {
+		return *x.Hidden
+	}
+	return false
+}
+
+func (x *UpdateImage) GetMinDiskGib() int64 {
+	if x != nil && x.MinDiskGib != nil {
+		return *x.MinDiskGib
+	}
+	return 0
+}
+
+func (x *UpdateImage) GetMinRamMib() int64 {
+	if x != nil && x.MinRamMib != nil {
+		return *x.MinRamMib
+	}
+	return 0
+}
+
+func (x *UpdateImage) GetContainerFormat() string {
+	if x != nil && x.ContainerFormat != nil {
+		return *x.ContainerFormat
+	}
+	return ""
+}
+
+func (x *UpdateImage) GetDiskFormat() string {
+	if x != nil && x.DiskFormat != nil {
+		return *x.DiskFormat
+	}
+	return ""
+}
+
+func (x *UpdateImage) GetSetProperties() map[string]string {
+	if x != nil {
+		return x.SetProperties
+	}
+	return nil
+}
+
+func (x *UpdateImage) GetRemoveProperties() []string {
+	if x != nil {
+		return x.RemoveProperties
+	}
+	return nil
+}
+
+func (x *UpdateImage) GetReplaceTags() bool {
+	if x != nil {
+		return x.ReplaceTags
+	}
+	return false
+}
+
+func (x *UpdateImage) GetAddTags() []string {
+	if x != nil {
+		return x.AddTags
+	}
+	return nil
+}
+
+func (x *UpdateImage) GetRemoveTags() []string {
+	if x != nil {
+		return x.RemoveTags
+	}
+	return nil
+}
+
+type DeleteImage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteImage) Reset() {
+	*x = DeleteImage{}
+	mi := &file_image_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteImage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteImage) ProtoMessage() {}
+
+func (x *DeleteImage) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteImage.ProtoReflect.Descriptor instead.
+func (*DeleteImage) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DeleteImage) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+type SetImageActive struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	Active        bool                   `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetImageActive) Reset() {
+	*x = SetImageActive{}
+	mi := &file_image_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetImageActive) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetImageActive) ProtoMessage() {}
+
+func (x *SetImageActive) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetImageActive.ProtoReflect.Descriptor instead.
+func (*SetImageActive) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SetImageActive) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *SetImageActive) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+// BeginImageUpload makes a queued image saving; token is the upload's own. The
+// same token again prolongs it. Unless prolonged it ends by itself, so that an
+// upload whose gateway died keeps nobody out. It lives in memory only.
+type BeginImageUpload struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginImageUpload) Reset() {
+	*x = BeginImageUpload{}
+	mi := &file_image_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginImageUpload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginImageUpload) ProtoMessage() {}
+
+func (x *BeginImageUpload) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginImageUpload.ProtoReflect.Descriptor instead.
+func (*BeginImageUpload) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *BeginImageUpload) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *BeginImageUpload) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+type EndImageUpload struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndImageUpload) Reset() {
+	*x = EndImageUpload{}
+	mi := &file_image_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndImageUpload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndImageUpload) ProtoMessage() {}
+
+func (x *EndImageUpload) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndImageUpload.ProtoReflect.Descriptor instead.
+func (*EndImageUpload) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *EndImageUpload) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+// ImageUploaded makes the image active: its content stands in the blob store.
+type ImageUploaded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	Sha256        string                 `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Sha512        string                 `protobuf:"bytes,4,opt,name=sha512,proto3" json:"sha512,omitempty"`
+	Md5           string                 `protobuf:"bytes,5,opt,name=md5,proto3" json:"md5,omitempty"`
+	SizeBytes     int64                  `protobuf:"varint,6,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	VirtualBytes  int64                  `protobuf:"varint,7,opt,name=virtual_bytes,json=virtualBytes,proto3" json:"virtual_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImageUploaded) Reset() {
+	*x = ImageUploaded{}
+	mi := &file_image_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImageUploaded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImageUploaded) ProtoMessage() {}
+
+func (x *ImageUploaded) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImageUploaded.ProtoReflect.Descriptor instead.
+func (*ImageUploaded) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ImageUploaded) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *ImageUploaded) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *ImageUploaded) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *ImageUploaded) GetSha512() string {
+	if x != nil {
+		return x.Sha512
+	}
+	return ""
+}
+
+func (x *ImageUploaded) GetMd5() string {
+	if x != nil {
+		return x.Md5
+	}
+	return ""
+}
+
+func (x *ImageUploaded) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *ImageUploaded) GetVirtualBytes() int64 {
+	if x != nil {
+		return x.VirtualBytes
+	}
+	return 0
+}
+
+type AddImageMember struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddImageMember) Reset() {
+	*x = AddImageMember{}
+	mi := &file_image_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddImageMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddImageMember) ProtoMessage() {}
+
+func (x *AddImageMember) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddImageMember.ProtoReflect.Descriptor instead.
+func (*AddImageMember) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *AddImageMember) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *AddImageMember) GetProjectId() string {
+	if x != nil {
+		return x.ProjectId
+	}
+	return ""
+}
+
+type UpdateImageMember struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	Status        string                 `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateImageMember) Reset() {
+	*x = UpdateImageMember{}
+	mi := &file_image_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateImageMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateImageMember) ProtoMessage() {}
+
+func (x *UpdateImageMember) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateImageMember.ProtoReflect.Descriptor instead.
+func (*UpdateImageMember) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *UpdateImageMember) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *UpdateImageMember) GetProjectId() string {
+	if x != nil {
+		return x.ProjectId
+	}
+	return ""
+}
+
+func (x *UpdateImageMember) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+type RemoveImageMember struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveImageMember) Reset() {
+	*x = RemoveImageMember{}
+	mi := &file_image_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveImageMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveImageMember) ProtoMessage() {}
+
+func (x *RemoveImageMember) ProtoReflect() protoreflect.Message {
+	mi := &file_image_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveImageMember.ProtoReflect.Descriptor instead.
+func (*RemoveImageMember) Descriptor() ([]byte, []int) {
+	return file_image_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RemoveImageMember) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *RemoveImageMember) GetProjectId() string {
+	if x != nil {
+		return x.ProjectId
+	}
+	return ""
+}
+
 var File_image_proto protoreflect.FileDescriptor
 
 const file_image_proto_rawDesc = "" +
 	"\n" +
-	"\vimage.proto\x12\x06troupe\"\xd3\x05\n" +
+	"\vimage.proto\x12\x06troupe\"\xee\x05\n" +
 	"\tImageView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -319,11 +1087,89 @@ const file_image_proto_rawDesc = "" +
 	"created_at\x18\x12 \x01(\x03R\tcreatedAt\x12\x1d\n" +
 	"\n" +
 	"updated_at\x18\x13 \x01(\x03R\tupdatedAt\x12\x16\n" +
-	"\x06hidden\x18\x14 \x01(\bR\x06hidden\x12\x18\n" +
-	"\amembers\x18\x15 \x03(\tR\amembers\x1a=\n" +
+	"\x06hidden\x18\x14 \x01(\bR\x06hidden\x12-\n" +
+	"\amembers\x18\x16 \x03(\v2\x13.troupe.ImageMemberR\amembers\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*\xae\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01J\x04\b\x15\x10\x16\"\x82\x01\n" +
+	"\vImageMember\x12\x1d\n" +
+	"\n" +
+	"project_id\x18\x01 \x01(\tR\tprojectId\x12\x16\n" +
+	"\x06status\x18\x02 \x01(\tR\x06status\x12\x1d\n" +
+	"\n" +
+	"created_at\x18\x03 \x01(\x03R\tcreatedAt\x12\x1d\n" +
+	"\n" +
+	"updated_at\x18\x04 \x01(\x03R\tupdatedAt\"L\n" +
+	"\vCreateImage\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12'\n" +
+	"\x05image\x18\x02 \x01(\v2\x11.troupe.ImageViewR\x05image\" \n" +
+	"\bGetImage\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\"\xd7\x05\n" +
+	"\vUpdateImage\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x17\n" +
+	"\x04name\x18\x02 \x01(\tH\x00R\x04name\x88\x01\x01\x12#\n" +
+	"\n" +
+	"visibility\x18\x03 \x01(\tH\x01R\n" +
+	"visibility\x88\x01\x01\x12!\n" +
+	"\tprotected\x18\x04 \x01(\bH\x02R\tprotected\x88\x01\x01\x12\x1b\n" +
+	"\x06hidden\x18\x05 \x01(\bH\x03R\x06hidden\x88\x01\x01\x12%\n" +
+	"\fmin_disk_gib\x18\x06 \x01(\x03H\x04R\n" +
+	"minDiskGib\x88\x01\x01\x12#\n" +
+	"\vmin_ram_mib\x18\a \x01(\x03H\x05R\tminRamMib\x88\x01\x01\x12.\n" +
+	"\x10container_format\x18\b \x01(\tH\x06R\x0fcontainerFormat\x88\x01\x01\x12$\n" +
+	"\vdisk_format\x18\t \x01(\tH\aR\n" +
+	"diskFormat\x88\x01\x01\x12M\n" +
+	"\x0eset_properties\x18\n" +
+	" \x03(\v2&.troupe.UpdateImage.SetPropertiesEntryR\rsetProperties\x12+\n" +
+	"\x11remove_properties\x18\v \x03(\tR\x10removeProperties\x12!\n" +
+	"\freplace_tags\x18\f \x01(\bR\vreplaceTags\x12\x19\n" +
+	"\badd_tags\x18\r \x03(\tR\aaddTags\x12\x1f\n" +
+	"\vremove_tags\x18\x0e \x03(\tR\n" +
+	"removeTags\x1a@\n" +
+	"\x12SetPropertiesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
+	"\x05_nameB\r\n" +
+	"\v_visibilityB\f\n" +
+	"\n" +
+	"_protectedB\t\n" +
+	"\a_hiddenB\x0f\n" +
+	"\r_min_disk_gibB\x0e\n" +
+	"\f_min_ram_mibB\x13\n" +
+	"\x11_container_formatB\x0e\n" +
+	"\f_disk_format\"#\n" +
+	"\vDeleteImage\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\">\n" +
+	"\x0eSetImageActive\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x16\n" +
+	"\x06active\x18\x02 \x01(\bR\x06active\">\n" +
+	"\x10BeginImageUpload\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"&\n" +
+	"\x0eEndImageUpload\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"\xc1\x01\n" +
+	"\rImageUploaded\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\x12\x16\n" +
+	"\x06sha512\x18\x04 \x01(\tR\x06sha512\x12\x10\n" +
+	"\x03md5\x18\x05 \x01(\tR\x03md5\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x06 \x01(\x03R\tsizeBytes\x12#\n" +
+	"\rvirtual_bytes\x18\a \x01(\x03R\fvirtualBytes\"E\n" +
+	"\x0eAddImageMember\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x1d\n" +
+	"\n" +
+	"project_id\x18\x02 \x01(\tR\tprojectId\"`\n" +
+	"\x11UpdateImageMember\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x1d\n" +
+	"\n" +
+	"project_id\x18\x02 \x01(\tR\tprojectId\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\"H\n" +
+	"\x11RemoveImageMember\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x1d\n" +
+	"\n" +
+	"project_id\x18\x02 \x01(\tR\tprojectId*\xae\x01\n" +
 	"\vImageStatus\x12\x1c\n" +
 	"\x18IMAGE_STATUS_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13IMAGE_STATUS_QUEUED\x10\x01\x12\x17\n" +
@@ -345,20 +1191,36 @@ func file_image_proto_rawDescGZIP() []byte {
 }
 
 var file_image_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_image_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_image_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_image_proto_goTypes = []any{
-	(ImageStatus)(0),  // 0: troupe.ImageStatus
-	(*ImageView)(nil), // 1: troupe.ImageView
-	nil,               // 2: troupe.ImageView.PropertiesEntry
+	(ImageStatus)(0),          // 0: troupe.ImageStatus
+	(*ImageView)(nil),         // 1: troupe.ImageView
+	(*ImageMember)(nil),       // 2: troupe.ImageMember
+	(*CreateImage)(nil),       // 3: troupe.CreateImage
+	(*GetImage)(nil),          // 4: troupe.GetImage
+	(*UpdateImage)(nil),       // 5: troupe.UpdateImage
+	(*DeleteImage)(nil),       // 6: troupe.DeleteImage
+	(*SetImageActive)(nil),    // 7: troupe.SetImageActive
+	(*BeginImageUpload)(nil),  // 8: troupe.BeginImageUpload
+	(*EndImageUpload)(nil),    // 9: troupe.EndImageUpload
+	(*ImageUploaded)(nil),     // 10: troupe.ImageUploaded
+	(*AddImageMember)(nil),    // 11: troupe.AddImageMember
+	(*UpdateImageMember)(nil), // 12: troupe.UpdateImageMember
+	(*RemoveImageMember)(nil), // 13: troupe.RemoveImageMember
+	nil,                       // 14: troupe.ImageView.PropertiesEntry
+	nil,                       // 15: troupe.UpdateImage.SetPropertiesEntry
 }
 var file_image_proto_depIdxs = []int32{
-	0, // 0: troupe.ImageView.status:type_name -> troupe.ImageStatus
-	2, // 1: troupe.ImageView.properties:type_name -> troupe.ImageView.PropertiesEntry
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0,  // 0: troupe.ImageView.status:type_name -> troupe.ImageStatus
+	14, // 1: troupe.ImageView.properties:type_name -> troupe.ImageView.PropertiesEntry
+	2,  // 2: troupe.ImageView.members:type_name -> troupe.ImageMember
+	1,  // 3: troupe.CreateImage.image:type_name -> troupe.ImageView
+	15, // 4: troupe.UpdateImage.set_properties:type_name -> troupe.UpdateImage.SetPropertiesEntry
+	5,  // [5:5] is the sub-list for method output_type
+	5,  // [5:5] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_image_proto_init() }
@@ -366,13 +1228,14 @@ func file_image_proto_init() {
 	if File_image_proto != nil {
 		return
 	}
+	file_image_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_image_proto_rawDesc), len(file_image_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   2,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
