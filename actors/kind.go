@@ -32,6 +32,12 @@ type Spec[S any] struct {
 	// Index lists the entries that S should have. Nil: none.
 	Index func(S) []Entry
 
+	// RowIndex lists the entries of one row of a table, that of an absent row
+	// being none. It may look at that row alone, not at the rest of S: it is
+	// asked about the rows that changed, before and after, so that an index
+	// over a large table costs what changed. Nil: none.
+	RowIndex func(s S, table, row string) []Entry
+
 	// Tables names the Table fields of S. Nil: none.
 	Tables func(*S) map[string]Rows
 
@@ -155,6 +161,9 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 			}
 			for _, row := range sortedKeys(rows) {
 				t.Writes = append(t.Writes, Write{RowKey(Ref{k.spec.Name, in.ID}, name, row), rows[row]})
+				if k.spec.RowIndex != nil {
+					t.Writes = append(t.Writes, difference(k.spec.RowIndex(before, name, row), k.spec.RowIndex(after, name, row))...)
+				}
 			}
 			tables[name].settle()
 		}
@@ -187,12 +196,18 @@ func (k kind[S]) index(before, after S) []Write {
 	if k.spec.Index == nil {
 		return nil
 	}
-	old := map[string][]byte{}
-	for _, e := range k.spec.Index(before) {
+	return difference(k.spec.Index(before), k.spec.Index(after))
+}
+
+// difference lists what has to be written to come from one set of entries to
+// another.
+func difference(before, after []Entry) []Write {
+	old := make(map[string][]byte, len(before))
+	for _, e := range before {
 		old[e.Key] = e.Value
 	}
 	var w []Write
-	for _, e := range k.spec.Index(after) {
+	for _, e := range after {
 		if was, ok := old[e.Key]; !ok || !bytes.Equal(was, e.Value) {
 			value := e.Value
 			if value == nil {

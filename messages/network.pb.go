@@ -35,6 +35,7 @@ type Subnet struct {
 	CreatedAt     int64                  `protobuf:"varint,10,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	UpdatedAt     int64                  `protobuf:"varint,11,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 	Description   string                 `protobuf:"bytes,12,opt,name=description,proto3" json:"description,omitempty"`
+	NoGateway     bool                   `protobuf:"varint,13,opt,name=no_gateway,json=noGateway,proto3" json:"no_gateway,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -153,6 +154,13 @@ func (x *Subnet) GetDescription() string {
 	return ""
 }
 
+func (x *Subnet) GetNoGateway() bool {
+	if x != nil {
+		return x.NoGateway
+	}
+	return false
+}
+
 type CreateNetwork struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -162,6 +170,7 @@ type CreateNetwork struct {
 	Mtu            int32                  `protobuf:"varint,5,opt,name=mtu,proto3" json:"mtu,omitempty"`
 	Description    string                 `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
 	AdminStateDown bool                   `protobuf:"varint,7,opt,name=admin_state_down,json=adminStateDown,proto3" json:"admin_state_down,omitempty"`
+	Scope          string                 `protobuf:"bytes,8,opt,name=scope,proto3" json:"scope,omitempty"` // only an operator makes a network shared
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -243,6 +252,13 @@ func (x *CreateNetwork) GetAdminStateDown() bool {
 		return x.AdminStateDown
 	}
 	return false
+}
+
+func (x *CreateNetwork) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
 }
 
 type UpdateNetwork struct {
@@ -585,6 +601,7 @@ type UpdateSubnet struct {
 	Description    *string                `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
 	SetNameservers bool                   `protobuf:"varint,5,opt,name=set_nameservers,json=setNameservers,proto3" json:"set_nameservers,omitempty"`
 	Nameservers    []string               `protobuf:"bytes,6,rep,name=nameservers,proto3" json:"nameservers,omitempty"`
+	Dhcp           *bool                  `protobuf:"varint,7,opt,name=dhcp,proto3,oneof" json:"dhcp,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -659,6 +676,13 @@ func (x *UpdateSubnet) GetNameservers() []string {
 		return x.Nameservers
 	}
 	return nil
+}
+
+func (x *UpdateSubnet) GetDhcp() bool {
+	if x != nil && x.Dhcp != nil {
+		return *x.Dhcp
+	}
+	return false
 }
 
 type DeleteSubnet struct {
@@ -946,14 +970,17 @@ func (x *PortView) GetHost() string {
 }
 
 type CreatePort struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	FixedIp       string                 `protobuf:"bytes,4,opt,name=fixed_ip,json=fixedIp,proto3" json:"fixed_ip,omitempty"`
-	Description   string                 `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	ProjectId      string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	Name           string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	FixedIp        string                 `protobuf:"bytes,4,opt,name=fixed_ip,json=fixedIp,proto3" json:"fixed_ip,omitempty"`
+	Description    string                 `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
+	AdminStateDown bool                   `protobuf:"varint,6,opt,name=admin_state_down,json=adminStateDown,proto3" json:"admin_state_down,omitempty"`
+	Scope          string                 `protobuf:"bytes,7,opt,name=scope,proto3" json:"scope,omitempty"`
+	SubnetId       string                 `protobuf:"bytes,8,opt,name=subnet_id,json=subnetId,proto3" json:"subnet_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CreatePort) Reset() {
@@ -1021,14 +1048,36 @@ func (x *CreatePort) GetDescription() string {
 	return ""
 }
 
+func (x *CreatePort) GetAdminStateDown() bool {
+	if x != nil {
+		return x.AdminStateDown
+	}
+	return false
+}
+
+func (x *CreatePort) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *CreatePort) GetSubnetId() string {
+	if x != nil {
+		return x.SubnetId
+	}
+	return ""
+}
+
 type UpdatePort struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
-	PortId        string                 `protobuf:"bytes,2,opt,name=port_id,json=portId,proto3" json:"port_id,omitempty"`
-	Name          *string                `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	Description   *string                `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Scope          string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	PortId         string                 `protobuf:"bytes,2,opt,name=port_id,json=portId,proto3" json:"port_id,omitempty"`
+	Name           *string                `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Description    *string                `protobuf:"bytes,4,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	AdminStateDown *bool                  `protobuf:"varint,5,opt,name=admin_state_down,json=adminStateDown,proto3,oneof" json:"admin_state_down,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UpdatePort) Reset() {
@@ -1087,6 +1136,13 @@ func (x *UpdatePort) GetDescription() string {
 		return *x.Description
 	}
 	return ""
+}
+
+func (x *UpdatePort) GetAdminStateDown() bool {
+	if x != nil && x.AdminStateDown != nil {
+		return *x.AdminStateDown
+	}
+	return false
 }
 
 type DeletePort struct {
@@ -1197,7 +1253,7 @@ var File_network_proto protoreflect.FileDescriptor
 
 const file_network_proto_rawDesc = "" +
 	"\n" +
-	"\rnetwork.proto\x12\x06troupe\x1a\x0einstance.proto\"\xc9\x02\n" +
+	"\rnetwork.proto\x12\x06troupe\x1a\x0einstance.proto\"\xe8\x02\n" +
 	"\x06Subnet\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -1215,7 +1271,9 @@ const file_network_proto_rawDesc = "" +
 	" \x01(\x03R\tcreatedAt\x12\x1d\n" +
 	"\n" +
 	"updated_at\x18\v \x01(\x03R\tupdatedAt\x12 \n" +
-	"\vdescription\x18\f \x01(\tR\vdescription\"\xc8\x01\n" +
+	"\vdescription\x18\f \x01(\tR\vdescription\x12\x1d\n" +
+	"\n" +
+	"no_gateway\x18\r \x01(\bR\tnoGateway\"\xde\x01\n" +
 	"\rCreateNetwork\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -1224,7 +1282,8 @@ const file_network_proto_rawDesc = "" +
 	"\x06shared\x18\x04 \x01(\bR\x06shared\x12\x10\n" +
 	"\x03mtu\x18\x05 \x01(\x05R\x03mtu\x12 \n" +
 	"\vdescription\x18\x06 \x01(\tR\vdescription\x12(\n" +
-	"\x10admin_state_down\x18\a \x01(\bR\x0eadminStateDown\"\xea\x01\n" +
+	"\x10admin_state_down\x18\a \x01(\bR\x0eadminStateDown\x12\x14\n" +
+	"\x05scope\x18\b \x01(\tR\x05scope\"\xea\x01\n" +
 	"\rUpdateNetwork\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x00R\x04name\x88\x01\x01\x12%\n" +
@@ -1257,16 +1316,18 @@ const file_network_proto_rawDesc = "" +
 	" \x01(\x03R\tupdatedAt\"L\n" +
 	"\fCreateSubnet\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12&\n" +
-	"\x06subnet\x18\x02 \x01(\v2\x0e.troupe.SubnetR\x06subnet\"\xe5\x01\n" +
+	"\x06subnet\x18\x02 \x01(\v2\x0e.troupe.SubnetR\x06subnet\"\x87\x02\n" +
 	"\fUpdateSubnet\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x1b\n" +
 	"\tsubnet_id\x18\x02 \x01(\tR\bsubnetId\x12\x17\n" +
 	"\x04name\x18\x03 \x01(\tH\x00R\x04name\x88\x01\x01\x12%\n" +
 	"\vdescription\x18\x04 \x01(\tH\x01R\vdescription\x88\x01\x01\x12'\n" +
 	"\x0fset_nameservers\x18\x05 \x01(\bR\x0esetNameservers\x12 \n" +
-	"\vnameservers\x18\x06 \x03(\tR\vnameserversB\a\n" +
+	"\vnameservers\x18\x06 \x03(\tR\vnameservers\x12\x17\n" +
+	"\x04dhcp\x18\a \x01(\bH\x02R\x04dhcp\x88\x01\x01B\a\n" +
 	"\x05_nameB\x0e\n" +
-	"\f_description\"A\n" +
+	"\f_descriptionB\a\n" +
+	"\x05_dhcp\"A\n" +
 	"\fDeleteSubnet\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x1b\n" +
 	"\tsubnet_id\x18\x02 \x01(\tR\bsubnetId\"\x9f\x01\n" +
@@ -1295,7 +1356,7 @@ const file_network_proto_rawDesc = "" +
 	"\x10admin_state_down\x18\b \x01(\bR\x0eadminStateDown\x12\x12\n" +
 	"\x04keep\x18\t \x01(\bR\x04keep\x12\x12\n" +
 	"\x04host\x18\n" +
-	" \x01(\tR\x04host\"\x8c\x01\n" +
+	" \x01(\tR\x04host\"\xe9\x01\n" +
 	"\n" +
 	"CreatePort\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
@@ -1303,15 +1364,20 @@ const file_network_proto_rawDesc = "" +
 	"project_id\x18\x02 \x01(\tR\tprojectId\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x19\n" +
 	"\bfixed_ip\x18\x04 \x01(\tR\afixedIp\x12 \n" +
-	"\vdescription\x18\x05 \x01(\tR\vdescription\"\x94\x01\n" +
+	"\vdescription\x18\x05 \x01(\tR\vdescription\x12(\n" +
+	"\x10admin_state_down\x18\x06 \x01(\bR\x0eadminStateDown\x12\x14\n" +
+	"\x05scope\x18\a \x01(\tR\x05scope\x12\x1b\n" +
+	"\tsubnet_id\x18\b \x01(\tR\bsubnetId\"\xd8\x01\n" +
 	"\n" +
 	"UpdatePort\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x17\n" +
 	"\aport_id\x18\x02 \x01(\tR\x06portId\x12\x17\n" +
 	"\x04name\x18\x03 \x01(\tH\x00R\x04name\x88\x01\x01\x12%\n" +
-	"\vdescription\x18\x04 \x01(\tH\x01R\vdescription\x88\x01\x01B\a\n" +
+	"\vdescription\x18\x04 \x01(\tH\x01R\vdescription\x88\x01\x01\x12-\n" +
+	"\x10admin_state_down\x18\x05 \x01(\bH\x02R\x0eadminStateDown\x88\x01\x01B\a\n" +
 	"\x05_nameB\x0e\n" +
-	"\f_description\";\n" +
+	"\f_descriptionB\x13\n" +
+	"\x11_admin_state_down\";\n" +
 	"\n" +
 	"DeletePort\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x17\n" +
