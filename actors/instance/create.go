@@ -65,6 +65,7 @@ func newView(in actors.Input, m *messages.CreateInstance) *messages.InstanceView
 		AvailabilityZone: m.AvailabilityZone, ConfigDrive: m.ConfigDrive, Description: m.Description,
 		Hostname: m.Hostname, SecurityGroups: slices.Clone(m.SecurityGroups), ReservationId: m.ReservationId,
 		DiskConfig: m.DiskConfig, CreatedAt: now, UpdatedAt: now,
+		AccessIpv4: m.AccessIpv4, AccessIpv6: m.AccessIpv6, ZoneAsked: m.AvailabilityZone,
 	}
 }
 

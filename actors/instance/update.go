@@ -24,6 +24,9 @@ func update(s State, in actors.Input, m *messages.UpdateInstance) (State, []acto
 	if d := m.Description; d != nil && (!utf8.ValidString(*d) || utf8.RuneCountInString(*d) > MaxDescriptionChars) {
 		return s, nil, fmt.Errorf("the description may have %d characters: %w", MaxDescriptionChars, messages.Invalid)
 	}
+	if !utf8.ValidString(m.GetAccessIpv4() + m.GetAccessIpv6() + m.GetHostname() + m.GetDiskConfig()) {
+		return s, nil, fmt.Errorf("text must be valid UTF-8: %w", messages.Invalid)
+	}
 	md, err := newMetadata(s.View.Metadata, m)
 	if err != nil {
 		return s, nil, err
@@ -40,6 +43,10 @@ func update(s State, in actors.Input, m *messages.UpdateInstance) (State, []acto
 			v.Description = *m.Description
 		}
 		v.Metadata, v.Tags = md, tags
+		set(&v.AccessIpv4, m.AccessIpv4)
+		set(&v.AccessIpv6, m.AccessIpv6)
+		set(&v.Hostname, m.Hostname)
+		set(&v.DiskConfig, m.DiskConfig)
 	})
 	return s, []actors.Effect{actors.Reply{Message: s.View}}, nil
 }
@@ -78,4 +85,11 @@ func newTags(old []string, m *messages.UpdateInstance) ([]string, error) {
 	}
 	slices.Sort(tags)
 	return tags, validTags(tags)
+}
+
+// set changes to what was given, if anything was.
+func set(field, given *string) {
+	if given != nil {
+		*field = *given
+	}
 }
