@@ -1,0 +1,85 @@
+// Package client owns the commands that talk to a cloud: image, flavor, keypair,
+// server, host, event and quota. They use the public HTTP API alone, through
+// gophercloud, so they work against any cloud that speaks it. Nothing here knows
+// an actor.
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/spf13/cobra"
+)
+
+// The microversions that the commands ask for: the lowest that have what is shown.
+const (
+	serversVersion  = "2.73" // flavor embedded (2.47), tags (2.52), description (2.19)
+	flavorsVersion  = "2.61" // description and extra specs
+	keypairsVersion = "2.10" // types (2.2); the cloud still makes keys (until 2.91)
+	hostsVersion    = "2.53" // ids are UUIDs
+	actionsVersion  = "2.62" // steps for all users, with hosts
+)
+
+// app is what all commands share: the connection flags and the form of output.
+type app struct {
+	cloud, configFile string
+	output            string
+	provider          *gophercloud.ProviderClient
+	endpoint          gophercloud.EndpointOpts
+}
+
+// Add puts the client commands below root.
+func Add(root *cobra.Command) {
+	a := &app{}
+	for _, c := range []*cobra.Command{
+		a.serverCommand(), a.imageCommand(), a.flavorCommand(), a.keypairCommand(),
+		a.hostCommand(), a.eventCommand(), a.quotaCommand(),
+	} {
+		c.GroupID = "client"
+		f := c.PersistentFlags()
+		f.StringVar(&a.cloud, "os-cloud", "", "name of the cloud in clouds.yaml (OS_CLOUD)")
+		f.StringVar(&a.configFile, "os-client-config-file", "", "path of clouds.yaml (OS_CLIENT_CONFIG_FILE)")
+		f.StringVarP(&a.output, "output", "o", formatTable, "form of the output: table, json or yaml")
+		root.AddCommand(c)
+	}
+	root.AddGroup(&cobra.Group{ID: "client", Title: "Commands of a cloud's user:"})
+}
+
+// compute is a client of the compute API at a microversion.
+func (a *app) compute(ctx context.Context, microversion string) (*gophercloud.ServiceClient, error) {
+	if err := a.connect(ctx); err != nil {
+		return nil, err
+	}
+	c, err := openstack.NewComputeV2(a.provider, a.endpoint)
+	if err == nil {
+		c.Microversion = microversion
+	}
+	return c, err
+}
+
+func (a *app) images(ctx context.Context) (*gophercloud.ServiceClient, error) {
+	if err := a.connect(ctx); err != nil {
+		return nil, err
+	}
+	return openstack.NewImageV2(a.provider, a.endpoint)
+}
+
+func (a *app) networks(ctx context.Context) (*gophercloud.ServiceClient, error) {
+	if err := a.connect(ctx); err != nil {
+		return nil, err
+	}
+	return openstack.NewNetworkV2(a.provider, a.endpoint)
+}
+
+// own is the URL of a path of Troupe's own API, which stands beside compute.
+func own(compute *gophercloud.ServiceClient, path string) (string, error) {
+	u, err := url.Parse(compute.Endpoint)
+	if err != nil {
+		return "", fmt.Errorf("the catalog's compute endpoint: %w", err)
+	}
+	u.Path = path
+	return u.String(), nil
+}
