@@ -58,8 +58,14 @@ type (
 	// Drive has the host's driver carry out one order. The outcome comes back
 	// to the host as messages.DriverDone. A Drive for an instance cancels an
 	// older one that is still running for it, waits until that has ended, and
-	// then runs; the same order again while it runs is dropped.
+	// then runs; the same order again while it runs is dropped, and so is an
+	// order older than one that was driven for the instance: a stale activation
+	// may still ask for it, after the hypervisor has forgotten the instance.
 	Drive struct{ Order *messages.OrderHost }
+
+	// Reconcile asks the node for messages.HostConnected, as after a reconnect: a
+	// host that was activated anew does not know whether it is connected.
+	Reconcile struct{}
 
 	// ReadConsole answers the message being handled with messages.ConsoleView
 	// from the host's driver.
@@ -85,6 +91,7 @@ func (Reply) effect()       {}
 func (Defer) effect()       {}
 func (Answer) effect()      {}
 func (Drive) effect()       {}
+func (Reconcile) effect()   {}
 func (ReadConsole) effect() {}
 func (Publish) effect()     {}
 func (QueryHosts) effect()  {}

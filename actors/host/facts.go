@@ -51,9 +51,8 @@ func observed(s State, m *messages.DomainObserved) (State, []actors.Effect, erro
 	if !ok || c.Working || c.Stray {
 		return s, nil, nil
 	}
-	return s, []actors.Effect{actors.Drive{Order: &messages.OrderHost{
-		InstanceId: id, Order: c.Order, Kind: messages.OrderKind_ORDER_KIND_LOOK,
-	}}}, nil
+	c.Looking = true
+	return s.with(id, c), []actors.Effect{look(id, c)}, nil
 }
 
 func taken(s State, m *messages.ReportTaken) (State, []actors.Effect, error) {

@@ -29,7 +29,7 @@ type State struct {
 	DiskGiB        int64
 	Instances      int32
 	Working        int32 // claims with an order under way
-	Untold         int32 // claims with a fact that its instance has not taken
+	Untold         int32 // other claims with a fact to find out or to tell
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	Graves         actors.Graves
@@ -56,6 +56,7 @@ type Claim struct {
 	Absent    bool                `json:",omitempty"` // the driver found no domain
 	Seq       uint64              // numbers the facts about this instance
 	Untold    bool                `json:",omitempty"` // a fact no order asked for waits to be taken
+	Looking   bool                `json:",omitempty"` // the driver is to look what became of the domain
 	Stray     bool                `json:",omitempty"` // found on the hypervisor, never claimed
 	ErrorKind messages.ErrorKind  `json:",omitempty"` // how the latest order ended
 	Error     string              `json:",omitempty"`
@@ -115,7 +116,11 @@ func query(s State, in actors.Input) (State, []actors.Effect, error) {
 			return s, nil, fmt.Errorf("instance %s is not on host %s: %w", m.InstanceId, in.ID, messages.NotFound)
 		}
 		return s, []actors.Effect{actors.ReadConsole{Instance: m.InstanceId, MaxBytes: m.MaxBytes}}, nil
-	case *messages.Activated, *messages.Nudged:
+	case *messages.Activated:
+		// Nothing is known of the connection, so nothing is published or driven
+		// before the node has told.
+		return s, []actors.Effect{actors.Reconcile{}}, nil
+	case *messages.Nudged:
 		return published(s, outstanding(s), nil)
 	}
 	return s, nil, fmt.Errorf("a host cannot take %T: %w", in.Message, messages.Invalid)
@@ -132,6 +137,8 @@ func outstanding(s State) []actors.Effect {
 		switch {
 		case c.Working:
 			effects = append(effects, drive(id, c))
+		case c.Looking:
+			effects = append(effects, look(id, c))
 		case c.Untold:
 			effects = append(effects, fact(s, id, c))
 		}
@@ -144,6 +151,13 @@ func drive(id string, c Claim) actors.Effect {
 		InstanceId: id, Order: c.Order, Kind: c.Kind, Spec: c.Spec, GraceMs: c.GraceMS,
 	}}
 }
+
+func look(id string, c Claim) actors.Effect {
+	return actors.Drive{Order: &messages.OrderHost{InstanceId: id, Order: c.Order, Kind: messages.OrderKind_ORDER_KIND_LOOK}}
+}
+
+// unsettled: the claim has something to find out or to tell, beside an order.
+func (c Claim) unsettled() bool { return c.Looking || c.Untold }
 
 // fact tells the instance what the host knows without having been asked.
 func fact(s State, id string, c Claim) actors.Effect {

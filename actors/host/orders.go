@@ -92,7 +92,7 @@ func build(s State, now time.Time, m *messages.OrderHost) (State, []actors.Effec
 
 func working(c Claim, m *messages.OrderHost) Claim {
 	c.Order, c.Kind, c.GraceMS, c.Spec, c.Working = m.Order, m.Kind, m.GraceMs, m.Spec, true
-	c.ErrorKind, c.Error, c.Untold = 0, "", false
+	c.ErrorKind, c.Error, c.Untold, c.Looking = 0, "", false, false
 	return c
 }
 
@@ -134,8 +134,12 @@ func done(s State, now time.Time, m *messages.DriverDone) (State, []actors.Effec
 
 // looked takes what the driver found when it was asked to look again.
 func looked(s State, m *messages.DriverDone, c Claim) (State, []actors.Effect, error) {
-	if c.Working || c.Stray || m.Order != c.Order || m.ErrorKind != 0 || (c.Power == m.Power && c.Absent == m.Absent) {
+	if !c.Looking || m.Order != c.Order || m.ErrorKind != 0 {
 		return s, nil, nil
+	}
+	c.Looking = false
+	if c.Power == m.Power && c.Absent == m.Absent {
+		return s.with(m.InstanceId, c), nil, nil
 	}
 	c.Power, c.Absent, c.Seq, c.Untold = m.Power, m.Absent, c.Seq+1, true
 	s = s.with(m.InstanceId, c)
@@ -168,7 +172,7 @@ func (s State) count(c Claim, n int32) State {
 	switch {
 	case c.Working:
 		s.Working += n
-	case c.Untold:
+	case c.unsettled():
 		s.Untold += n
 	}
 	return s

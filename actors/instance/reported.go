@@ -7,32 +7,41 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-// reported takes a fact of the host about the machine.
+// reported takes a fact of the host about the machine. A fact that no order
+// asked for is confirmed only if it stands in the state: a stale activation
+// commits nothing, so it must not confirm anything either.
 func reported(s State, now time.Time, m *messages.DomainReported) (State, []actors.Effect, error) {
-	var effects []actors.Effect
-	if !m.Ended {
-		effects = append(effects, tell(m.Host, &messages.ReportTaken{InstanceId: s.View.Id, Seq: m.Seq}))
-	}
 	f := Fact{m.Order, m.Seq}
-	if m.Host != s.View.Host || m.Order != s.Order || !s.Fact.before(f) {
-		return s, effects, nil // another host's, an older order's, or known
+	switch {
+	case m.Host != s.View.Host || m.Order != s.Order:
+		return s, nil, nil
+	case !s.Fact.before(f):
+		return s, confirm(s, m), nil
+	case !m.Ended && s.View.TaskState != idle:
+		// The order's end will tell the power anew; what is in the way until
+		// then can be read in the history.
+		if m.ErrorKind != 0 {
+			s = s.eventDetails(now, m.Error)
+		}
+		return s, nil, nil
 	}
 	s.Fact = f
-	var err error
-	var more []actors.Effect
 	switch {
 	case m.Ended && s.Ordered == orderDelete:
-		s, more, err = cleared(s, now, m)
+		return cleared(s, now, m)
 	case m.Ended && s.Ordered == orderBuild && s.View.TaskState == spawning:
-		s, more, err = built(s, now, m)
+		return built(s, now, m)
 	case m.Ended && s.View.TaskState != idle:
-		s = acted(s, now, m)
-	case s.View.TaskState == idle:
-		s = drifted(s, now, m)
-	case m.ErrorKind != 0: // the order goes on; what is in the way can be read in the history
-		s = s.eventDetails(now, m.Error)
+		return acted(s, now, m), nil, nil
 	}
-	return s, append(effects, more...), err
+	return drifted(s, now, m), confirm(s, m), nil
+}
+
+func confirm(s State, m *messages.DomainReported) []actors.Effect {
+	if m.Ended {
+		return nil
+	}
+	return []actors.Effect{tell(m.Host, &messages.ReportTaken{InstanceId: s.View.Id, Seq: m.Seq})}
 }
 
 func tell(host string, m actors.Message) actors.Effect {

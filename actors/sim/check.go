@@ -1,0 +1,213 @@
+package sim
+
+import (
+	"bytes"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/host"
+	"github.com/troupe-cloud/troupe/actors/instance"
+	"github.com/troupe-cloud/troupe/actors/project"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// check holds after every event. It looks at what was committed since it last
+// looked, and at every machine.
+func (w *World) check() {
+	w.oneDomainPerInstance()
+	for ref := range w.dirty {
+		delete(w.dirty, ref)
+		switch ref.Kind {
+		case instance.Kind:
+			w.checkInstance(ref)
+		case host.Kind:
+			w.checkHost(ref)
+		case project.Kind:
+			w.checkProject(ref)
+		}
+	}
+}
+
+// read is a grain's state as the store holds it.
+func read[S any](w *World, ref actors.Ref) S {
+	kind := w.kinds[ref.Kind]
+	record, rows := w.load(&activation{ref: ref}, kind)
+	st, err := kind.Open(record, rows)
+	if err != nil {
+		w.fail("read %v: %w", ref, err)
+	}
+	s, _ := st.Value().(S)
+	return s
+}
+
+func (w *World) oneDomainPerInstance() {
+	seen := map[string]string{}
+	for _, h := range w.hosts {
+		for id := range h.domains {
+			if other, twice := seen[id]; twice {
+				w.fail("%s runs on %s and on %s", id, other, h.name)
+			}
+			seen[id] = h.name
+			if w.gone[id] {
+				w.fail("%s is deleted, and runs on %s", id, h.name)
+			}
+		}
+	}
+}
+
+// checkInstance: deleted stays deleted and its machine is gone; the index shows
+// exactly what the record says.
+func (w *World) checkInstance(ref actors.Ref) {
+	s := read[instance.State](w, ref)
+	isGone := s.View.GetVmState() == messages.VMState_VM_STATE_DELETED
+	if w.gone[ref.ID] && !isGone {
+		w.fail("%s was deleted and is %v", ref.ID, s.View.GetVmState())
+	}
+	if isGone && !w.gone[ref.ID] {
+		w.gone[ref.ID] = true
+		w.oneDomainPerInstance()
+	}
+	if s.View == nil {
+		w.fail("%s was committed without a view", ref.ID)
+		return
+	}
+	entry, listed := w.store["index/"+instance.IndexKey(s.View)]
+	shown := !isGone && s.View.TaskState != messages.TaskState_TASK_STATE_ADMITTING
+	if listed != shown {
+		w.fail("%s: listed %v, shown %v", ref.ID, listed, shown)
+	}
+	if want, _ := (proto.MarshalOptions{Deterministic: true}).Marshal(s.View); listed && !bytes.Equal(entry.value, want) {
+		w.fail("%s: the index shows something else than the record", ref.ID)
+	}
+}
+
+// checkHost: the sums are the sums of the claims, they fit the machine, and no
+// domain is without a claim but one that was found and asked about.
+func (w *World) checkHost(ref actors.Ref) {
+	s := read[host.State](w, ref)
+	var cpus, working, untold, n int32
+	var ram, disk int64
+	for _, c := range s.Claims.All() {
+		cpus, ram, disk, n = cpus+c.VCPUs, ram+c.RAMMiB, disk+c.DiskGiB, n+1
+		switch {
+		case c.Working:
+			working++
+		case c.Untold || c.Looking:
+			untold++
+		}
+	}
+	if cpus != s.VCPUs || ram != s.RAMMiB || disk != s.DiskGiB || n != s.Instances || working != s.Working || untold != s.Untold {
+		w.fail("%v: its sums are not those of its claims", ref)
+	}
+	if s.Inventory != nil && (ram > s.Inventory.RamMib || disk > s.Inventory.DiskGib) {
+		w.fail("%v promises %d MiB and %d GiB of %d and %d", ref, ram, disk, s.Inventory.RamMib, s.Inventory.DiskGib)
+	}
+	for id := range w.hypervisor(ref.ID).domains {
+		if _, claimed := s.Claims.Get(id); !claimed {
+			w.fail("%s runs on %s without a claim", id, ref.ID)
+		}
+	}
+}
+
+// checkProject: the sums are those of the roster and within the limits, and
+// everybody on the roster knows that it holds a share.
+func (w *World) checkProject(ref actors.Ref) {
+	s := read[project.State](w, ref)
+	var n, cores, ram int64
+	for id, share := range s.Roster.All() {
+		n, cores, ram = n+1, cores+share.Cores, ram+share.RAMMiB
+		if i := read[instance.State](w, actors.Ref{Kind: instance.Kind, ID: id}); !i.QuotaHeld {
+			w.fail("%v counts %s, which holds nothing", ref, id)
+		}
+	}
+	if n != s.Instances || cores != s.Cores || ram != s.RAM {
+		w.fail("%v: its sums are not those of its roster", ref)
+	}
+	limits := project.Defaults()
+	for k, v := range s.Limits {
+		limits[k] = v
+	}
+	if n > limits["instances"] || cores > limits["cores"] || ram > limits["ram"] {
+		w.fail("%v uses %d instances, %d cores, %d MiB: over its quota", ref, n, cores, ram)
+	}
+}
+
+// settled is what must hold once the weather is calm: nothing is under way,
+// ACTIVE means running, and nothing is left of what is gone.
+func (w *World) settled() {
+	for key := range w.store {
+		if strings.HasPrefix(key, actors.UnsettledPrefix) {
+			w.fail("never settled: %s", key)
+		}
+	}
+	claims, shares := map[string]string{}, map[string]bool{}
+	for key := range w.store {
+		rest, ok := strings.CutPrefix(key, "grain/")
+		if !ok {
+			continue
+		}
+		kind, id, _ := strings.Cut(rest, "/")
+		switch kind {
+		case host.Kind:
+			for i := range read[host.State](w, actors.Ref{Kind: kind, ID: id}).Claims.All() {
+				claims[i] = id
+			}
+		case project.Kind:
+			for i := range read[project.State](w, actors.Ref{Kind: kind, ID: id}).Roster.All() {
+				shares[i] = true
+			}
+		}
+	}
+	for key := range w.store {
+		if id, ok := strings.CutPrefix(key, "grain/"+instance.Kind+"/"); ok {
+			w.settledInstance(id, claims, shares)
+		}
+	}
+	for id, h := range claims {
+		w.fail("%s holds a claim for %s, which is not there", h, id)
+	}
+	for id := range shares {
+		w.fail("a share of the quota is held for %s, which is not there", id)
+	}
+	for id := range w.users.acked {
+		if _, ok := w.store[actors.RecordKey(actors.Ref{Kind: instance.Kind, ID: id})]; !ok {
+			w.fail("%s was acknowledged and is lost", id)
+		}
+	}
+}
+
+func (w *World) settledInstance(id string, claims map[string]string, shares map[string]bool) {
+	s := read[instance.State](w, actors.Ref{Kind: instance.Kind, ID: id})
+	v := s.View
+	if v.TaskState != messages.TaskState_TASK_STATE_NONE {
+		w.fail("%s is stuck in %v", id, v.TaskState)
+	}
+	var on string
+	var d domain
+	for _, h := range w.hosts {
+		if found, ok := h.domains[id]; ok {
+			on, d = h.name, found
+		}
+	}
+	if on != v.Host && !(v.VmState == messages.VMState_VM_STATE_ERROR && on == "") {
+		w.fail("%s says it is on %q and is on %q (%v)", id, v.Host, on, v.VmState)
+	}
+	if (v.VmState == messages.VMState_VM_STATE_ACTIVE) != (d.power == messages.PowerState_POWER_STATE_RUNNING) {
+		w.fail("%s is %v and its machine %v", id, v.VmState, d.power)
+	}
+	if v.VmState != messages.VMState_VM_STATE_ERROR && v.PowerState != d.power {
+		w.fail("%s shows power %v, its machine %v", id, v.PowerState, d.power)
+	}
+	if v.Host != "" && claims[id] != v.Host {
+		w.fail("%s is on %s, the claim on %q", id, v.Host, claims[id])
+	}
+	if claims[id] == v.Host {
+		delete(claims, id)
+	}
+	if s.QuotaHeld != shares[id] {
+		w.fail("%s holds quota: %v, the project says %v", id, s.QuotaHeld, shares[id])
+	}
+	delete(shares, id)
+}

@@ -1,0 +1,104 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/troupe-cloud/troupe/actors"
+)
+
+// Config is the size of one history.
+type Config struct {
+	Kinds []actors.Kind
+	Hosts int
+	Acts  int // of the users
+	Faults
+	Network string        // id of a network that is made first; empty: none
+	Setup   []actors.Tell // what the cloud is told before anybody acts
+	Also    func(*World)  // further invariants, once settled
+}
+
+// MaxSettle is how long, in virtual time, a cloud may take to settle once
+// nothing goes wrong any more.
+const MaxSettle = 10 * time.Minute
+
+// Run plays one history. The error tells the first invariant that broke, with
+// what happened just before.
+func Run(seed uint64, c Config) error {
+	w := New(seed, c.Kinds, c.Hosts, c.Faults)
+	w.users = &users{w: w, network: c.Network, acked: map[string]bool{}, projects: []string{"p1", "p2"}}
+	for _, t := range c.Setup {
+		w.deliver(t.To, t.Message, func(_ actors.Message, err error) {
+			if err != nil {
+				w.fail("set-up: %w", err)
+			}
+		})
+	}
+	for _, h := range w.hosts {
+		h.connect()
+	}
+	w.after(time.Second, w.nudge)
+	w.users.busyFor(c.Acts)
+	w.runUntil(time.Duration(c.Acts) * 400 * time.Millisecond)
+	w.becalm()
+	for deadline := w.now + MaxSettle; w.err == nil && w.now < deadline && !w.quiet(); {
+		w.runUntil(w.now + 5*time.Second)
+	}
+	if w.err == nil {
+		w.settled()
+	}
+	if w.err == nil && c.Also != nil {
+		c.Also(w)
+	}
+	if w.err != nil {
+		last := w.trace[max(0, len(w.trace)-600):]
+		return fmt.Errorf("seed %d: %w\n%s", seed, w.err, strings.Join(last, "\n"))
+	}
+	return nil
+}
+
+func (w *World) runUntil(t time.Duration) {
+	for w.err == nil && len(w.events) > 0 && w.events[0].at <= t {
+		w.step()
+	}
+	w.now = max(w.now, t)
+}
+
+// becalm turns the faults off and brings every hypervisor back.
+func (w *World) becalm() {
+	w.calm = true
+	w.logf("calm")
+	for _, h := range w.hosts {
+		if !h.connected {
+			h.orphan()
+			h.connect()
+		}
+	}
+	for _, ref := range w.refs() {
+		if n := len(w.acts[ref]); n > 1 {
+			for _, a := range append([]*activation{}, w.acts[ref]...) {
+				w.drop(a)
+			}
+		}
+	}
+}
+
+// quiet: no work is outstanding, and nothing but the nudge is on its way.
+func (w *World) quiet() bool {
+	if len(w.rowKeys(actors.UnsettledPrefix)) > 0 || len(w.events) > 1 {
+		return false
+	}
+	for _, h := range w.hosts {
+		if len(h.inbox) > 0 || len(h.jobs) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Asked is what a grain answers when everything is calm; for tests.
+func (w *World) Asked(to actors.Ref, m actors.Message) (answer actors.Message, err error) {
+	w.deliver(to, m, func(a actors.Message, e error) { answer, err = a, e })
+	return answer, err
+}

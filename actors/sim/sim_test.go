@@ -1,0 +1,55 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/host"
+	"github.com/troupe-cloud/troupe/actors/instance"
+	"github.com/troupe-cloud/troupe/actors/project"
+	"github.com/troupe-cloud/troupe/actors/scheduler"
+)
+
+var (
+	runs = flag.Int("runs", 200, "how many histories to play")
+	seed = flag.Uint64("seed", 0, "play this one only")
+)
+
+func kinds(mode scheduler.Mode) []actors.Kind {
+	return []actors.Kind{instance.Spec(), host.Spec(), project.Spec(), scheduler.Spec(mode)}
+}
+
+func play(seed uint64) error {
+	mode := []scheduler.Mode{scheduler.Filter, scheduler.Caching, scheduler.Chance}[seed%3]
+	weather := Hostile
+	if seed%10 == 0 {
+		weather = Faults{MaxDelay: Hostile.MaxDelay} // only slow: what must work must work
+	}
+	return Run(seed, Config{Kinds: kinds(mode), Hosts: 3, Acts: 40, Faults: weather})
+}
+
+// TestCloud plays whole histories of the cloud, each from one seed.
+func TestCloud(t *testing.T) {
+	t.Parallel()
+	if *seed != 0 {
+		if err := play(*seed); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	var wg sync.WaitGroup
+	const workers = 2
+	for worker := range workers {
+		wg.Go(func() {
+			for s := uint64(worker) + 1; s <= uint64(*runs) && !t.Failed(); s += workers {
+				if err := play(s); err != nil {
+					t.Error(fmt.Errorf("%w\nreplay: make sim SEED=%d", err, s))
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,419 @@
+// Package sim runs the whole cloud in one goroutine from one seed: every grain,
+// the store, the hypervisors, the clock and everything that can go wrong between
+// them. One seed is one whole history; what it finds once it finds again. It owns
+// no rule of the cloud: it runs the same kinds that the shell runs.
+package sim
+
+import (
+	"bytes"
+	"container/heap"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// Faults are probabilities, each asked where it can strike.
+type Faults struct {
+	Loss, Duplicate float64 // of a message between grains
+	Crash           float64 // between a commit and its effects
+	Second          float64 // another activation of a grain comes up beside the first
+	Restart         float64 // the whole node dies, after any event
+	DriverFails     float64 // an operation fails and has done nothing
+	DriverLies      float64 // an operation fails and has been done
+	DomainDies      float64 // a running machine ends by itself, after any event
+	Disconnects     float64 // a hypervisor is lost for a while, after any event
+	MaxDelay        time.Duration
+}
+
+// Hostile is the weather of the ordinary tests.
+var Hostile = Faults{
+	Loss: 0.05, Duplicate: 0.05, Crash: 0.03, Second: 0.03, Restart: 0.002,
+	DriverFails: 0.08, DriverLies: 0.05, DomainDies: 0.002, Disconnects: 0.002, MaxDelay: 3 * time.Second,
+}
+
+type stored struct {
+	value []byte
+	rev   uint64
+}
+
+type activation struct {
+	ref      actors.Ref
+	state    actors.State
+	rev      uint64
+	version  uint64
+	deferred map[string][]func(actors.Message, error)
+}
+
+// World is one cloud with its weather.
+type World struct {
+	rng    *rand.Rand
+	faults Faults
+	kinds  map[string]actors.Kind
+
+	now    time.Duration
+	events eventHeap
+	seq    uint64
+	calm   bool
+
+	store map[string]stored
+	rev   uint64
+	acts  map[actors.Ref][]*activation
+	board map[string]*messages.HostFacts
+	hosts []*hypervisor
+
+	users *users
+	dirty map[actors.Ref]bool // committed since the invariants were checked
+	gone  map[string]bool     // instances seen deleted
+	trace []string
+	err   error
+}
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// New makes a world with n hypervisors.
+func New(seed uint64, kinds []actors.Kind, n int, f Faults) *World {
+	w := &World{
+		rng: rand.New(rand.NewPCG(seed, 0x7472_6f75_7065)), faults: f, kinds: map[string]actors.Kind{},
+		store: map[string]stored{}, acts: map[actors.Ref][]*activation{}, board: map[string]*messages.HostFacts{},
+		dirty: map[actors.Ref]bool{}, gone: map[string]bool{},
+	}
+	for _, k := range kinds {
+		w.kinds[k.Name()] = k
+	}
+	for i := range n {
+		w.hosts = append(w.hosts, newHypervisor(w, fmt.Sprintf("host-%d", i)))
+	}
+	return w
+}
+
+type event struct {
+	at  time.Duration
+	seq uint64
+	do  func()
+}
+
+type eventHeap []event
+
+func (h eventHeap) Len() int { return len(h) }
+func (h eventHeap) Less(i, j int) bool {
+	return h[i].at < h[j].at || (h[i].at == h[j].at && h[i].seq < h[j].seq)
+}
+func (h eventHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *eventHeap) Push(x any)   { *h = append(*h, x.(event)) }
+func (h *eventHeap) Pop() any {
+	old := *h
+	e := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return e
+}
+
+func (w *World) after(d time.Duration, do func()) {
+	w.seq++
+	heap.Push(&w.events, event{w.now + d, w.seq, do})
+}
+
+func (w *World) chance(p float64) bool { return !w.calm && w.rng.Float64() < p }
+
+func (w *World) delay() time.Duration {
+	if w.calm {
+		return time.Millisecond
+	}
+	// Mostly quick, sometimes long: that is what reorders messages.
+	if w.rng.IntN(8) > 0 {
+		return time.Duration(w.rng.Int64N(int64(20 * time.Millisecond)))
+	}
+	return time.Duration(w.rng.Int64N(int64(w.faults.MaxDelay) + 1))
+}
+
+func (w *World) logf(format string, args ...any) {
+	if len(w.trace) >= 4000 {
+		w.trace = w.trace[1:]
+	}
+	w.trace = append(w.trace, fmt.Sprintf("%9.3fs ", w.now.Seconds())+fmt.Sprintf(format, args...))
+}
+
+func (w *World) fail(format string, args ...any) {
+	if w.err == nil {
+		w.err = fmt.Errorf(format, args...)
+	}
+}
+
+// tell sends a message through the weather.
+func (w *World) tell(to actors.Ref, m actors.Message) {
+	if w.chance(w.faults.Loss) {
+		w.logf("lost %T to %v", m, to)
+		return
+	}
+	w.after(w.delay(), func() { w.deliver(to, m, nil) })
+	if w.chance(w.faults.Duplicate) {
+		w.after(w.delay(), func() { w.deliver(to, m, nil) })
+	}
+}
+
+var errLost = fmt.Errorf("the activation is gone: %w", messages.Unavailable)
+
+// deliver has one activation handle m; reply, if not nil, is called exactly once.
+func (w *World) deliver(to actors.Ref, m actors.Message, reply func(actors.Message, error)) {
+	if w.err != nil {
+		return
+	}
+	if reply == nil {
+		reply = func(actors.Message, error) {}
+	}
+	a := w.activate(to)
+	if a == nil {
+		reply(nil, errLost)
+		return
+	}
+	w.handle(a, m, reply)
+}
+
+func (w *World) activate(to actors.Ref) *activation {
+	if live := w.acts[to]; len(live) > 0 && !w.chance(w.faults.Second) {
+		return live[w.rng.IntN(len(live))]
+	}
+	kind, ok := w.kinds[to.Kind]
+	if !ok {
+		w.fail("no kind %s", to.Kind)
+		return nil
+	}
+	a := &activation{ref: to, deferred: map[string][]func(actors.Message, error){}}
+	record, rows := w.load(a, kind)
+	st, err := kind.Open(record, rows)
+	if err != nil {
+		w.fail("open %v: %w", to, err)
+		return nil
+	}
+	a.state = st
+	w.acts[to] = append(w.acts[to], a)
+	w.handle(a, &messages.Activated{}, func(actors.Message, error) {})
+	if !slices.Contains(w.acts[to], a) {
+		return nil
+	}
+	return a
+}
+
+func (w *World) load(a *activation, kind actors.Kind) (*messages.Record, map[string][]byte) {
+	item, ok := w.store[actors.RecordKey(a.ref)]
+	if !ok {
+		return nil, nil
+	}
+	a.rev = item.rev
+	rows := map[string][]byte{}
+	if kind.HasTables() {
+		prefix := actors.RowPrefix(a.ref)
+		for _, k := range w.rowKeys(prefix) {
+			rows[strings.TrimPrefix(k, prefix)] = w.store[k].value
+		}
+	}
+	return &messages.Record{State: item.value}, rows
+}
+
+func (w *World) rowKeys(prefix string) []string {
+	var keys []string
+	for k := range w.store {
+		if strings.HasPrefix(k, prefix) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (w *World) drop(a *activation) {
+	w.acts[a.ref] = slices.DeleteFunc(w.acts[a.ref], func(x *activation) bool { return x == a })
+	for _, key := range sorted(a.deferred) {
+		for _, r := range a.deferred[key] {
+			r(nil, errLost)
+		}
+	}
+	a.deferred = nil
+}
+
+func (w *World) handle(a *activation, m actors.Message, reply func(actors.Message, error)) {
+	before := bytes.Clone(a.state.Encoded())
+	turn, err := w.kinds[a.ref.Kind].Step(a.state, actors.Input{ID: a.ref.ID, Now: epoch.Add(w.now), Message: m})
+	if !bytes.Equal(before, a.state.Encoded()) {
+		w.fail("%v changed its input at %T", a.ref, m)
+	}
+	if err != nil {
+		w.logf("%v refused %T: %v", a.ref, m, err)
+		reply(nil, err)
+		return
+	}
+	if turn.Changed {
+		if !w.commit(a, turn) {
+			w.logf("%v lost the race at %T", a.ref, m)
+			w.drop(a)
+			reply(nil, errLost)
+			return
+		}
+		w.logf("%v took %T {%v}", a.ref, m, m)
+		if w.chance(w.faults.Crash) {
+			w.logf("%v crashed after its commit", a.ref)
+			w.drop(a)
+			reply(nil, errLost)
+			return
+		}
+	}
+	a.state = turn.State
+	w.perform(a, turn.Effects, reply)
+}
+
+func (w *World) commit(a *activation, t actors.Turn) bool {
+	key := actors.RecordKey(a.ref)
+	if w.store[key].rev != a.rev {
+		return false
+	}
+	w.rev++
+	a.rev = w.rev
+	w.store[key] = stored{t.State.Encoded(), w.rev}
+	for _, wr := range t.Writes {
+		if wr.Value == nil {
+			delete(w.store, wr.Key)
+		} else {
+			w.store[wr.Key] = stored{wr.Value, w.rev}
+		}
+	}
+	w.dirty[a.ref] = true
+	return true
+}
+
+func (w *World) perform(a *activation, effects []actors.Effect, reply func(actors.Message, error)) {
+	answered := false
+	for _, e := range effects {
+		switch e := e.(type) {
+		case actors.Tell:
+			w.tell(e.To, e.Message)
+		case actors.Reply:
+			answered = true
+			reply(e.Message, nil)
+		case actors.Defer:
+			answered = true
+			a.deferred[e.Key] = append(a.deferred[e.Key], reply)
+		case actors.Answer:
+			waiting := a.deferred[e.Key]
+			delete(a.deferred, e.Key)
+			for _, r := range waiting {
+				r(e.Message, e.Err)
+			}
+		case actors.Drive:
+			w.hypervisor(a.ref.ID).drive(e.Order)
+		case actors.Reconcile:
+			if h := w.hypervisor(a.ref.ID); h.connected {
+				h.list()
+			}
+		case actors.Publish:
+			w.board[a.ref.ID] = e.Facts
+		case actors.QueryHosts:
+			w.answerQuery(a.ref, e.Round)
+		case actors.ReadConsole, actors.Discard:
+			answered = true
+			reply(&messages.Done{}, nil)
+		default:
+			w.fail("unknown effect %T", e)
+		}
+	}
+	if !answered {
+		reply(&messages.Done{}, nil)
+	}
+}
+
+func (w *World) answerQuery(to actors.Ref, round uint64) {
+	m := &messages.HostsAnswered{Round: round}
+	for _, name := range sorted(w.board) {
+		m.Hosts = append(m.Hosts, w.board[name])
+	}
+	w.tell(to, m)
+}
+
+func (w *World) hypervisor(name string) *hypervisor {
+	for _, h := range w.hosts {
+		if h.name == name {
+			return h
+		}
+	}
+	w.fail("no hypervisor %s", name)
+	return w.hosts[0]
+}
+
+// restart is the death of the node: every activation is gone, running driver
+// operations have ended one way or the other, and the hypervisors connect anew.
+func (w *World) restart() {
+	w.logf("the node dies")
+	var all []*activation
+	for _, ref := range w.refs() {
+		all = append(all, w.acts[ref]...)
+	}
+	for _, a := range all {
+		w.drop(a)
+	}
+	w.board = map[string]*messages.HostFacts{}
+	for _, h := range w.hosts {
+		h.forget()
+		h.connect()
+	}
+}
+
+func (w *World) refs() []actors.Ref {
+	refs := make([]actors.Ref, 0, len(w.acts))
+	for r := range w.acts {
+		refs = append(refs, r)
+	}
+	slices.SortFunc(refs, func(a, b actors.Ref) int { return strings.Compare(a.String(), b.String()) })
+	return refs
+}
+
+// nudge wakes whoever has work outstanding, as the shell and its sweep do.
+func (w *World) nudge() {
+	for _, key := range w.rowKeys(actors.UnsettledPrefix) {
+		if ref, ok := actors.ParseUnsettledKey(key); ok {
+			w.dropStale(ref)
+			w.deliver(ref, &messages.Nudged{}, nil)
+		}
+	}
+	w.after(time.Second, w.nudge)
+}
+
+// dropStale is what the shell does before every nudge: it compares its revision
+// with the store's, and an activation that is stale stops. Else it would go on
+// asking for what was done long ago, changing nothing and so losing no race.
+func (w *World) dropStale(ref actors.Ref) {
+	for _, a := range slices.Clone(w.acts[ref]) {
+		if a.rev != w.store[actors.RecordKey(ref)].rev {
+			w.drop(a)
+		}
+	}
+}
+
+// step performs the next event and whatever strikes after it.
+func (w *World) step() {
+	e := heap.Pop(&w.events).(event)
+	w.now = e.at
+	e.do()
+	if w.chance(w.faults.Restart) {
+		w.restart()
+	}
+	h := w.hosts[w.rng.IntN(len(w.hosts))]
+	if w.chance(w.faults.DomainDies) {
+		h.killOne()
+	}
+	if w.chance(w.faults.Disconnects) {
+		h.disconnect()
+	}
+	w.check()
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
