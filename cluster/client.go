@@ -43,8 +43,8 @@ func Ask[T proto.Message](ctx context.Context, c Asker, to actors.Ref, m proto.M
 type requestKey struct{}
 
 // WithRequest marks ctx with the id of the outer request: it is kept in the
-// history of what the request does, and a command asked twice under the same id
-// is done once.
+// history of what the request does, and the same command asked of the same grain
+// twice under the same id is done once.
 func WithRequest(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestKey{}, id)
 }

@@ -93,11 +93,12 @@ type Envelope struct {
 	Kind           string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	Id             string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	Method         string                 `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`                                          // full name of the payload's message type
-	RequestId      string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`                   // empty: may not be deduplicated
+	RequestId      string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`                   // of the outer request, for the history
 	DeadlineUnixMs int64                  `protobuf:"varint,5,opt,name=deadline_unix_ms,json=deadlineUnixMs,proto3" json:"deadline_unix_ms,omitempty"` // 0: none
 	Trace          string                 `protobuf:"bytes,6,opt,name=trace,proto3" json:"trace,omitempty"`                                            // W3C traceparent
 	Payload        []byte                 `protobuf:"bytes,7,opt,name=payload,proto3" json:"payload,omitempty"`
-	Tell           bool                   `protobuf:"varint,8,opt,name=tell,proto3" json:"tell,omitempty"` // no reply is wanted
+	Tell           bool                   `protobuf:"varint,8,opt,name=tell,proto3" json:"tell,omitempty"`                        // no reply is wanted
+	DedupeId       string                 `protobuf:"bytes,9,opt,name=dedupe_id,json=dedupeId,proto3" json:"dedupe_id,omitempty"` // delivered twice under it is done once; empty: no matter
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -186,6 +187,13 @@ func (x *Envelope) GetTell() bool {
 		return x.Tell
 	}
 	return false
+}
+
+func (x *Envelope) GetDedupeId() string {
+	if x != nil {
+		return x.DedupeId
+	}
+	return ""
 }
 
 // Reply answers an Envelope.
@@ -372,7 +380,7 @@ var File_envelope_proto protoreflect.FileDescriptor
 
 const file_envelope_proto_rawDesc = "" +
 	"\n" +
-	"\x0eenvelope.proto\x12\x06troupe\"\xd3\x01\n" +
+	"\x0eenvelope.proto\x12\x06troupe\"\xf0\x01\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
@@ -382,7 +390,8 @@ const file_envelope_proto_rawDesc = "" +
 	"\x10deadline_unix_ms\x18\x05 \x01(\x03R\x0edeadlineUnixMs\x12\x14\n" +
 	"\x05trace\x18\x06 \x01(\tR\x05trace\x12\x18\n" +
 	"\apayload\x18\a \x01(\fR\apayload\x12\x12\n" +
-	"\x04tell\x18\b \x01(\bR\x04tell\"|\n" +
+	"\x04tell\x18\b \x01(\bR\x04tell\x12\x1b\n" +
+	"\tdedupe_id\x18\t \x01(\tR\bdedupeId\"|\n" +
 	"\x05Reply\x12'\n" +
 	"\x05error\x18\x01 \x01(\x0e2\x11.troupe.ErrorKindR\x05error\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +

@@ -1,0 +1,138 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+const (
+	// DefaultDeadline bounds an Ask whose context has no deadline.
+	DefaultDeadline = 10 * time.Second
+
+	askTries    = 8 // while activations end under the ask
+	askPause    = 2 * time.Millisecond
+	askMaxPause = 500 * time.Millisecond
+)
+
+// Client reaches grains. Safe for concurrent use.
+type Client struct {
+	node *Node
+	asks atomic.Uint64
+}
+
+var _ Asker = (*Client)(nil)
+
+// Ask sends m to a grain and waits for its answer, until ctx ends or, if it has
+// no deadline, DefaultDeadline has passed. If the activation ends under it, it
+// asks again under the same id, so that a command is done once. The answer and m
+// are shared with the grain: neither may be changed. Errors carry a kind of
+// package messages; Unavailable after the deadline leaves the outcome unknown.
+func (c *Client) Ask(ctx context.Context, to actors.Ref, m proto.Message) (proto.Message, error) {
+	if m == nil {
+		return nil, fmt.Errorf("nothing was asked of %v: %w", to, messages.Invalid)
+	}
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		var cancel context.CancelFunc
+		deadline = time.Now().Add(DefaultDeadline)
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	request := RequestID(ctx)
+	dedupe := c.dedupeID(request, m)
+	for try := range askTries {
+		got, err := c.once(ctx, &call{to: to, message: m, request: request, dedupe: dedupe, deadline: deadline})
+		var moved *movedError
+		if err == nil || !errors.As(err, &moved) || try == askTries-1 {
+			return got, err
+		}
+		if c.node.stopping.Load() || !sleep(ctx, jitter(min(askPause<<(2*try), askMaxPause))) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%v could not be reached: %w", to, messages.Unavailable)
+}
+
+type reply struct {
+	message proto.Message
+	err     error
+}
+
+func (c *Client) once(ctx context.Context, ask *call) (proto.Message, error) {
+	if c.node.stopping.Load() {
+		return nil, errStopping
+	}
+	answers := make(chan reply, 1)
+	ask.answer = func(m proto.Message, err error) { answers <- reply{m, err} }
+	if err := c.node.lookup.post(ask); err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-answers:
+		return r.message, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%v did not answer in time (%w): %w", ask.to, ctx.Err(), messages.Unavailable)
+	}
+}
+
+// Tell sends m to a grain and waits for nothing. An error means that it was not
+// sent; without one it is delivered unless the node dies or the grain moves.
+func (c *Client) Tell(ctx context.Context, to actors.Ref, m proto.Message) error {
+	if m == nil {
+		return fmt.Errorf("nothing was told to %v: %w", to, messages.Invalid)
+	}
+	if c.node.stopping.Load() {
+		return errStopping
+	}
+	return c.node.lookup.post(&call{to: to, message: m, request: RequestID(ctx)})
+}
+
+// dedupeID names one command. Under an outer request the same command has the
+// same id however often it is asked; without one each Ask has its own.
+func (c *Client) dedupeID(request string, m proto.Message) string {
+	if messages.IsQuery(m) {
+		return ""
+	}
+	if request == "" {
+		return c.node.prefix + strconv.FormatUint(c.asks.Add(1), 36)
+	}
+	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return c.node.prefix + strconv.FormatUint(c.asks.Add(1), 36)
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(nameOf(m)))
+	_, _ = h.Write(payload)
+	return request + "/" + strconv.FormatUint(h.Sum64(), 36)
+}
+
+// List reads index entries, in the order of their keys. A list begun after a
+// command was answered holds what that command wrote.
+func (c *Client) List(ctx context.Context, p Page) (entries []actors.Entry, more bool, err error) {
+	after := p.After
+	if after != "" {
+		after = indexPrefix + after
+	}
+	items, more, err := c.node.store.List(ctx, indexPrefix+p.Prefix, after, p.Limit)
+	if err != nil {
+		return nil, false, err
+	}
+	entries = make([]actors.Entry, len(items))
+	for i, item := range items {
+		entries[i] = actors.Entry{Key: strings.TrimPrefix(item.Key, indexPrefix), Value: item.Value}
+	}
+	return entries, more, nil
+}
+
+const indexPrefix = "index/"

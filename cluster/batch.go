@@ -1,0 +1,239 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/cluster/store"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+const (
+	recordSchema = 1
+
+	// A batch takes no more messages beyond these; they wait for the next.
+	maxBatchOutcomes = 1024
+	maxBatchWrites   = store.MaxTxnWrites / 2
+	maxBatchBytes    = 8 << 20
+
+	commitTimeout = 10 * time.Second // of one try
+	commitTries   = 5                // while the outcome is unknown
+	commitPause   = 50 * time.Millisecond
+)
+
+// batch is the changes of several messages on their way to one commit, and
+// what happens once they are durable.
+type batch struct {
+	writes   []store.Write
+	bytes    int
+	outcomes []outcome
+}
+
+func (b *batch) add(writes []actors.Write, o outcome) {
+	for _, w := range writes {
+		b.writes = append(b.writes, store.Write(w))
+		b.bytes += len(w.Key) + len(w.Value)
+	}
+	b.outcomes = append(b.outcomes, o)
+}
+
+// full says whether the next message has to wait. A turn may come on top, so
+// there is room for the largest beyond it.
+func (b *batch) full() bool {
+	return b != nil && (len(b.outcomes) >= maxBatchOutcomes || len(b.writes) > 0 && (len(b.writes) >= maxBatchWrites || b.bytes >= maxBatchBytes))
+}
+
+func (b *batch) fail(why error) {
+	if b == nil {
+		return
+	}
+	for _, o := range b.outcomes {
+		o.call.reply(nil, why)
+	}
+}
+
+// merged is the writes with the last one of each key only.
+func (b *batch) merged() []store.Write {
+	if len(b.outcomes) < 2 {
+		return b.writes
+	}
+	at := make(map[string]int, len(b.writes))
+	kept := b.writes[:0]
+	for _, w := range b.writes {
+		if i, ok := at[w.Key]; ok {
+			kept[i] = w
+			continue
+		}
+		at[w.Key] = len(kept)
+		kept = append(kept, w)
+	}
+	return kept
+}
+
+// launch sends the pending batch to the store.
+func (g *grain) launch() {
+	g.flight, g.pending = g.pending, nil
+	g.version++
+	value, err := proto.Marshal(&messages.Record{
+		Schema: recordSchema, Activation: g.activation, Version: g.version,
+		Requests: g.requests, State: g.state.Encoded(),
+	})
+	if err != nil {
+		g.abandon(fmt.Errorf("encode the record of %v: %w: %w", g.ref, err, messages.Internal))
+		return
+	}
+	key := actors.RecordKey(g.ref)
+	c := &commit{
+		node: g.node, ref: g.ref, revision: g.revision, activation: g.activation, version: g.version,
+		txn: store.Txn{
+			Checks: []store.Check{{Key: key, Revision: g.revision}},
+			Writes: append(g.flight.merged(), store.Write{Key: key, Value: value}),
+		},
+	}
+	g.node.commitBegins()
+	g.landing = true
+	pid, root := g.pid, g.node.system.Root
+	go func() {
+		revision, err := c.run()
+		root.Send(pid, committed{revision, err})
+	}()
+}
+
+// landed performs what the commit in flight has made durable, and launches the next.
+func (g *grain) landed(m committed) {
+	defer g.node.commitEnds()
+	g.landing = false
+	if g.gone != nil {
+		g.stopIfEmpty()
+		return
+	}
+	if m.err != nil {
+		g.abandon(m.err)
+		return
+	}
+	done := g.flight
+	g.flight, g.revision = nil, m.revision
+	g.node.written.Add(1)
+	if e := g.node.commits.Debug(); e.Enabled() {
+		e.Str("kind", g.ref.Kind).Str("id", g.ref.ID).Uint64("rev", m.revision).
+			Str("request", done.outcomes[0].call.request).Int("messages", len(done.outcomes)).Msg("committed")
+	}
+	for _, o := range done.outcomes {
+		g.perform(o)
+	}
+	g.watchWork(true)
+	if g.pending != nil {
+		g.launch()
+	}
+	g.resume()
+	if g.retiring && g.flight == nil {
+		g.giveUp(errStopping)
+	}
+}
+
+// resume steps what had to wait for room.
+func (g *grain) resume() {
+	for len(g.backlog) > 0 && g.gone == nil && !g.pending.full() {
+		c := g.backlog[0]
+		g.backlog[0], g.backlog = nil, g.backlog[1:]
+		g.step(c)
+	}
+	if len(g.backlog) == 0 {
+		g.backlog = nil
+	}
+}
+
+// abandon ends an activation whose state in memory will not become durable.
+func (g *grain) abandon(err error) {
+	log := g.node.log.Warn()
+	if errors.Is(err, store.ErrStale) {
+		g.node.stale.Add(1)
+		log = g.node.log.Info()
+		err = &movedError{g.ref, "is active elsewhere"}
+	} else if errors.Is(err, messages.Unavailable) {
+		err = &movedError{g.ref, "could not be saved, and may or may not have changed: " + messages.Sentence(err)}
+	}
+	log.Err(err).Str("kind", g.ref.Kind).Str("id", g.ref.ID).Msg("an activation gave up")
+	g.node.wakeUnsettled()
+	g.giveUp(err)
+}
+
+// commit is one transaction on its way, and how to tell whether it arrived.
+type commit struct {
+	node       *Node
+	ref        actors.Ref
+	txn        store.Txn
+	revision   uint64 // before
+	activation string
+	version    uint64
+}
+
+// run commits. Where the outcome is unknown it reads back: the record carries
+// this activation's mark, or still its old revision (then it tries again), or
+// somebody else's.
+func (c *commit) run() (revision uint64, err error) {
+	for try := range commitTries {
+		if try > 0 {
+			time.Sleep(jitter(commitPause << try))
+			if revision, found, readErr := c.readBack(); readErr != nil {
+				continue
+			} else if found != unchanged {
+				return revision, found.err()
+			}
+		}
+		revision, err = c.once()
+		if err == nil || try == 0 && errors.Is(err, store.ErrStale) {
+			return revision, err
+		}
+		if !errors.Is(err, messages.Unavailable) && !errors.Is(err, store.ErrStale) {
+			return 0, err
+		}
+	}
+	return 0, err
+}
+
+func (c *commit) once() (uint64, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	return c.node.store.Commit(ctx, c.txn)
+}
+
+type trace int
+
+const (
+	unchanged trace = iota
+	ours
+	theirs
+)
+
+func (t trace) err() error {
+	if t == theirs {
+		return store.ErrStale
+	}
+	return nil
+}
+
+func (c *commit) readBack() (revision uint64, found trace, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	item, err := c.node.store.Get(ctx, actors.RecordKey(c.ref))
+	if err != nil && !errors.Is(err, messages.NotFound) {
+		return 0, unchanged, err
+	}
+	if item.Revision == c.revision {
+		return 0, unchanged, nil
+	}
+	record := &messages.Record{}
+	if err := proto.Unmarshal(item.Value, record); err != nil {
+		return 0, theirs, nil
+	}
+	if record.Activation == c.activation && record.Version == c.version {
+		return item.Revision, ours, nil
+	}
+	return 0, theirs, nil
+}

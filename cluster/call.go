@@ -1,0 +1,118 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/remote"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// call is one message on its way to a grain of this process: the Go value
+// itself, nothing is marshalled. It becomes an Envelope when it leaves.
+type call struct {
+	to       actors.Ref
+	message  proto.Message              // nil: only activate
+	request  string                     // of the outer request, for the history
+	dedupe   string                     // what is delivered twice under it is done once; "": no matter
+	deadline time.Time                  // zero: none
+	answer   func(proto.Message, error) // nil: a tell
+	counted  bool                       // among the messages that wait
+}
+
+// reply answers, if anybody asked. Only the first answer counts.
+func (c *call) reply(m proto.Message, err error) {
+	if c.answer != nil {
+		c.answer(m, err)
+		c.answer = nil
+	}
+}
+
+// expired says whether nobody waits for the answer any more.
+func (c *call) expired(now time.Time) bool {
+	return !c.deadline.IsZero() && now.After(c.deadline)
+}
+
+// wire is an Envelope as protoactor's remote wants it.
+type wire struct{ *messages.Envelope }
+
+var (
+	_ remote.RootSerializable = (*call)(nil)
+	_ remote.RootSerialized   = wire{}
+)
+
+// Serialize makes the Envelope that crosses to another process.
+func (c *call) Serialize() (remote.RootSerialized, error) {
+	payload, err := proto.Marshal(c.message)
+	if err != nil {
+		return nil, fmt.Errorf("%T for %v: %w", c.message, c.to, err)
+	}
+	e := &messages.Envelope{
+		Kind: c.to.Kind, Id: c.to.ID, Method: nameOf(c.message), Payload: payload,
+		RequestId: c.request, DedupeId: c.dedupe, Tell: c.answer == nil,
+	}
+	if !c.deadline.IsZero() {
+		e.DeadlineUnixMs = c.deadline.UnixMilli()
+	}
+	return wire{e}, nil
+}
+
+// Deserialize makes the call back, without anybody to answer.
+func (w wire) Deserialize() (remote.RootSerializable, error) { return fromEnvelope(w.Envelope) }
+
+// fromEnvelope reads what another process sent. A method that this one does
+// not know is Invalid, and must be answered so.
+func fromEnvelope(e *messages.Envelope) (*call, error) {
+	m, err := decode(e.GetMethod(), e.GetPayload())
+	if err != nil {
+		return nil, err
+	}
+	c := &call{
+		to: actors.Ref{Kind: e.GetKind(), ID: e.GetId()}, message: m,
+		request: e.GetRequestId(), dedupe: e.GetDedupeId(),
+	}
+	if ms := e.GetDeadlineUnixMs(); ms != 0 {
+		c.deadline = time.UnixMilli(ms)
+	}
+	return c, nil
+}
+
+func toReply(m proto.Message, err error) *messages.Reply {
+	if err == nil {
+		var payload []byte
+		if payload, err = proto.Marshal(m); err == nil {
+			return &messages.Reply{Method: nameOf(m), Payload: payload}
+		}
+	}
+	return &messages.Reply{Error: messages.KindOf(err), Message: messages.Sentence(err)}
+}
+
+func fromReply(r *messages.Reply) (proto.Message, error) {
+	if err := messages.Refused(r.GetError(), r.GetMessage()); err != nil {
+		return nil, err
+	}
+	return decode(r.GetMethod(), r.GetPayload())
+}
+
+func nameOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
+
+func decode(method string, payload []byte) (proto.Message, error) {
+	name := protoreflect.FullName(method)
+	if name.Parent() != messages.File_envelope_proto.Package() {
+		return nil, fmt.Errorf("no message %q: %w", method, messages.Invalid)
+	}
+	t, err := protoregistry.GlobalTypes.FindMessageByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("no message %q: %w", method, messages.Invalid)
+	}
+	m := t.New().Interface()
+	if err := proto.Unmarshal(payload, m); err != nil {
+		return nil, fmt.Errorf("a %s that cannot be read: %w", method, messages.Invalid)
+	}
+	return m, nil
+}

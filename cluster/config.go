@@ -1,0 +1,72 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/cluster/store"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// The defaults of Config.
+const (
+	DefaultIdleTimeout  = time.Minute
+	DefaultDrainTimeout = 5 * time.Second
+	DefaultHostOps      = 8
+	DefaultNodeOps      = 64
+)
+
+// Config is what a Node needs. Name, Store and Kinds must be set.
+type Config struct {
+	Name  string      // of this node; unique in the cloud
+	Store store.Store // outlives the node: who made it closes it, after Stop
+	Kinds []actors.Kind
+	Log   zerolog.Logger
+
+	// IdleTimeout is how long a grain that nobody asks stays in memory
+	// (0: DefaultIdleTimeout); it goes within a quarter more.
+	IdleTimeout time.Duration
+
+	// DrainTimeout is how long Stop waits for messages between grains to come
+	// to rest (0: DefaultDrainTimeout). What is still under way then is in the
+	// state, and goes on after the next start.
+	DrainTimeout time.Duration
+
+	// HostOps and NodeOps bound the driver operations that run at once, on one
+	// hypervisor and on all of this node (0: the defaults).
+	HostOps, NodeOps int
+
+	// Discard performs actors.Discard. Nil: nothing is discarded.
+	Discard func(ctx context.Context, sha256 string) error
+}
+
+func (c Config) validated() (Config, error) {
+	if c.Name == "" || c.Store == nil || len(c.Kinds) == 0 {
+		return c, fmt.Errorf("a node needs a name, a store and kinds: %w", messages.Invalid)
+	}
+	for _, d := range []struct {
+		value    *time.Duration
+		fallback time.Duration
+	}{{&c.IdleTimeout, DefaultIdleTimeout}, {&c.DrainTimeout, DefaultDrainTimeout}} {
+		if *d.value < 0 {
+			return c, fmt.Errorf("a negative time-out %v: %w", *d.value, messages.Invalid)
+		}
+		if *d.value == 0 {
+			*d.value = d.fallback
+		}
+	}
+	if c.HostOps < 0 || c.NodeOps < 0 {
+		return c, fmt.Errorf("a negative number of operations: %w", messages.Invalid)
+	}
+	if c.HostOps == 0 {
+		c.HostOps = DefaultHostOps
+	}
+	if c.NodeOps == 0 {
+		c.NodeOps = DefaultNodeOps
+	}
+	return c, nil
+}

@@ -1,0 +1,176 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// How long one driver operation may take. Where the guest is asked first, its
+// grace comes on top.
+const (
+	buildTimeout  = 15 * time.Minute // it may fetch the image
+	powerTimeout  = 2 * time.Minute
+	deleteTimeout = 5 * time.Minute
+	lookTimeout   = 30 * time.Second
+)
+
+// lane is what one instance has under way on a host: at most one operation, and
+// the one that comes next.
+type lane struct {
+	running, next *messages.OrderHost
+	cancel        context.CancelFunc // of running
+}
+
+// drive has an order carried out, as actors.Drive says.
+func (h *hosts) drive(name string, o *messages.OrderHost) {
+	a := h.find(name)
+	if a == nil {
+		// The order stands in the host's state, and comes again once the
+		// driver is attached.
+		h.node.log.Debug().Str("host", name).Str("instance", o.GetInstanceId()).Msg("an order for a host that is not here")
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l := a.lanes[o.InstanceId]; l != nil {
+		l.offer(o)
+		return
+	}
+	l := &lane{next: o}
+	if h.begin(func() { a.run(o.InstanceId, l) }) {
+		a.lanes[o.InstanceId] = l
+		h.driving.Add(1)
+	}
+}
+
+// offer takes an order that comes while another runs: a newer one breaks the
+// older off and comes next; a look waits for its turn; the rest is known.
+func (l *lane) offer(o *messages.OrderHost) {
+	look := o.Kind == messages.OrderKind_ORDER_KIND_LOOK
+	switch {
+	case l.next != nil:
+		if newer(o, l.next) {
+			l.next = o
+		}
+	case look && l.running.Kind == messages.OrderKind_ORDER_KIND_LOOK:
+		return
+	case look || newer(o, l.running):
+		l.next = o
+	}
+	if !look && newer(o, l.running) {
+		l.cancel()
+	}
+}
+
+// newer says whether a replaces b. Any order replaces a look.
+func newer(a, b *messages.OrderHost) bool {
+	const look = messages.OrderKind_ORDER_KIND_LOOK
+	if a.Order == b.Order {
+		return a.Kind != look && b.Kind == look
+	}
+	return a.Order > b.Order
+}
+
+// run carries out what comes on a lane until nothing does.
+func (a *host) run(id string, l *lane) {
+	defer a.hosts.driving.Add(-1)
+	for {
+		a.mu.Lock()
+		o := l.next
+		if o == nil {
+			delete(a.lanes, id)
+			a.mu.Unlock()
+			return
+		}
+		ctx, cancel := context.WithCancel(a.hosts.ctx)
+		l.running, l.next, l.cancel = o, nil, cancel
+		a.mu.Unlock()
+		if done := a.carryOut(ctx, o); done != nil {
+			a.deliver(done)
+		}
+		cancel()
+	}
+}
+
+// carryOut waits for its turn and has the driver do one order. Nil: it was
+// broken off, and nobody needs to know.
+func (a *host) carryOut(ctx context.Context, o *messages.OrderHost) *messages.DriverDone {
+	if !acquire(ctx, a.slots) {
+		return nil
+	}
+	defer release(a.slots)
+	if !acquire(ctx, a.hosts.slots) {
+		return nil
+	}
+	defer release(a.hosts.slots)
+	opCtx, cancel := context.WithTimeout(ctx, timeout(o))
+	defer cancel()
+	done := &messages.DriverDone{InstanceId: o.InstanceId, Order: o.Order, Kind: o.Kind}
+	err := guard(func() error { return a.operate(opCtx, o) })
+	if err == nil {
+		err = guard(func() error { return a.look(ctx, o, done) })
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		done.ErrorKind, done.Error = messages.KindOf(err), messages.Sentence(err)
+		if done.ErrorKind == messages.ErrorKind_ERROR_KIND_INTERNAL {
+			a.hosts.node.log.Error().Err(err).Str("host", a.name).Str("instance", o.InstanceId).
+				Stringer("order", o.Kind).Msg("a driver failed")
+		}
+	}
+	return done
+}
+
+func (a *host) operate(ctx context.Context, o *messages.OrderHost) error {
+	grace := time.Duration(o.GraceMs) * time.Millisecond
+	switch o.Kind {
+	case messages.OrderKind_ORDER_KIND_BUILD:
+		return a.driver.Build(ctx, o.Spec)
+	case messages.OrderKind_ORDER_KIND_START:
+		return a.driver.Start(ctx, o.InstanceId, o.Order)
+	case messages.OrderKind_ORDER_KIND_STOP:
+		return a.driver.Stop(ctx, o.InstanceId, o.Order, grace)
+	case messages.OrderKind_ORDER_KIND_REBOOT_SOFT:
+		return a.driver.Reboot(ctx, o.InstanceId, o.Order, grace)
+	case messages.OrderKind_ORDER_KIND_REBOOT_HARD:
+		return a.driver.Reboot(ctx, o.InstanceId, o.Order, 0)
+	case messages.OrderKind_ORDER_KIND_DELETE:
+		return a.driver.Delete(ctx, o.InstanceId, o.Order)
+	case messages.OrderKind_ORDER_KIND_LOOK:
+		return nil
+	}
+	return fmt.Errorf("an order of kind %v: %w", o.Kind, messages.Invalid)
+}
+
+// look reads what the operation has left.
+func (a *host) look(ctx context.Context, o *messages.OrderHost, done *messages.DriverDone) error {
+	if o.Kind == messages.OrderKind_ORDER_KIND_DELETE {
+		done.Absent = true
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	d, err := a.driver.Domain(ctx, o.InstanceId)
+	if errors.Is(err, messages.NotFound) {
+		done.Absent = true
+		return nil
+	}
+	done.Power = d.Power
+	return err
+}
+
+func timeout(o *messages.OrderHost) time.Duration {
+	switch o.Kind {
+	case messages.OrderKind_ORDER_KIND_BUILD:
+		return buildTimeout
+	case messages.OrderKind_ORDER_KIND_DELETE:
+		return deleteTimeout
+	}
+	return powerTimeout + time.Duration(o.GraceMs)*time.Millisecond
+}

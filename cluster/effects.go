@@ -1,0 +1,111 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// maxDeferred is how many askers may wait for one Answer.
+const maxDeferred = 4096
+
+// perform does what an outcome asks for, now that the state it saw is durable,
+// and answers.
+func (g *grain) perform(o outcome) {
+	if o.err != nil {
+		g.refuse(o)
+		return
+	}
+	waits := false // for an answer that comes later
+	for _, e := range o.effects {
+		switch e := e.(type) {
+		case actors.Tell:
+			g.node.tell(e.To, e.Message, o.call.request)
+		case actors.Reply:
+			o.call.reply(e.Message, nil)
+		case actors.Defer:
+			waits = g.wait(e.Key, o.call)
+		case actors.Answer:
+			g.answer(e)
+		case actors.Drive:
+			g.node.hosts.drive(g.ref.ID, e.Order)
+		case actors.ReadConsole:
+			waits = true
+			g.node.hosts.console(g.ref.ID, e, o.call)
+		case actors.Publish:
+			g.node.hosts.board.publish(e.Facts)
+		case actors.QueryHosts:
+			g.node.hosts.query(g.ref, e.Round, o.call.request)
+		case actors.Discard:
+			g.node.discard(e.SHA256)
+		default:
+			g.node.log.Error().Str("kind", g.ref.Kind).Str("effect", fmt.Sprintf("%T", e)).Msg("an effect nobody performs")
+		}
+	}
+	if !waits {
+		o.call.reply(&messages.Done{}, nil)
+	}
+}
+
+// refuse answers with the error. Of a message that was told somebody should
+// know, unless it was merely late.
+func (g *grain) refuse(o outcome) {
+	if o.call.answer == nil && (messages.KindOf(o.err) == messages.ErrorKind_ERROR_KIND_INTERNAL || errors.Is(o.err, messages.Invalid)) {
+		g.node.log.Warn().Err(o.err).Str("kind", g.ref.Kind).Str("id", g.ref.ID).
+			Str("message", nameOf(o.call.message)).Str("request", o.call.request).Msg("a message was refused")
+	}
+	o.call.reply(nil, o.err)
+}
+
+// wait keeps the asker until an Answer for key comes.
+func (g *grain) wait(key string, c *call) bool {
+	if c.answer == nil {
+		return false
+	}
+	if len(g.deferred[key]) >= maxDeferred {
+		g.pruneDeferred(time.Now())
+	}
+	if len(g.deferred[key]) >= maxDeferred {
+		c.reply(nil, fmt.Errorf("%d wait for %v already: %w", maxDeferred, g.ref, messages.Unavailable))
+		return true
+	}
+	if g.deferred == nil {
+		g.deferred = map[string][]*call{}
+	}
+	g.deferred[key] = append(g.deferred[key], c)
+	return true
+}
+
+func (g *grain) answer(a actors.Answer) {
+	for _, c := range g.deferred[a.Key] {
+		if m := a.Message; a.Err == nil && m == nil {
+			c.reply(&messages.Done{}, nil)
+		} else {
+			c.reply(m, a.Err)
+		}
+	}
+	delete(g.deferred, a.Key)
+}
+
+// pruneDeferred forgets askers that have given up.
+func (g *grain) pruneDeferred(now time.Time) {
+	for key, waiting := range g.deferred {
+		waiting = slices.DeleteFunc(waiting, func(c *call) bool { return c.expired(now) })
+		if g.deferred[key] = waiting; len(waiting) == 0 {
+			delete(g.deferred, key)
+		}
+	}
+}
+
+// tell posts a message that nobody waits for.
+func (n *Node) tell(to actors.Ref, m proto.Message, request string) {
+	if err := n.lookup.post(&call{to: to, message: m, request: request}); err != nil && !n.stopping.Load() {
+		n.log.Error().Err(err).Stringer("to", to).Str("message", nameOf(m)).Msg("a message could not be told")
+	}
+}

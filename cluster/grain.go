@@ -1,0 +1,244 @@
+package cluster
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// maxRecordKey bounds an identity, so that the keys of its rows fit the store.
+const maxRecordKey = 512
+
+// grain is the one shell that runs every kind: load, step, commit, perform,
+// reply. All but the first block is touched only by its actor's goroutine.
+type grain struct {
+	node    *Node
+	kind    *kindEntry
+	ref     actors.Ref
+	pid     *actor.PID
+	waiting atomic.Int32  // messages posted and not yet handled
+	used    atomic.Uint32 // epoch of the last message
+
+	activation string
+	state      actors.State // the newest, maybe not yet committed
+	revision   uint64       // of the record as committed
+	version    uint64
+	requests   []*messages.Remembered // oldest first; replaced, never changed
+
+	flight  *batch  // is being committed
+	pending *batch  // stepped on the state that flight will leave
+	backlog []*call // waits until pending has room
+
+	deferred map[string][]*call
+	nudging  *nudging
+	gone     error // why nothing is handled any more
+	stopped  bool  // told its actor to stop
+	retiring bool  // stops once flight has landed
+	landing  bool  // a committed is on its way to the mailbox
+}
+
+// What the shell tells itself. Lost ones are missed by nobody.
+type (
+	committed struct {
+		revision uint64
+		err      error
+	}
+	nudge     struct{}
+	passivate struct{}
+	retire    struct{}
+)
+
+func (committed) IgnoreDeadLetterLogging() {}
+func (nudge) IgnoreDeadLetterLogging()     {}
+func (passivate) IgnoreDeadLetterLogging() {}
+func (retire) IgnoreDeadLetterLogging()    {}
+
+// movedError says that an activation ended before it could answer; the same
+// request can be sent again at once.
+type movedError struct {
+	ref actors.Ref
+	why string
+}
+
+func (e *movedError) Error() string {
+	return fmt.Sprintf("%v %s: %v", e.ref, e.why, messages.Unavailable)
+}
+func (e *movedError) Unwrap() error { return messages.Unavailable }
+
+// push puts c into the mailbox. Called under the lock of the shard.
+func (g *grain) push(c *call) error {
+	if c.answer != nil && g.waiting.Load() >= MaxWaiting {
+		return fmt.Errorf("%d messages wait for %v: %w", MaxWaiting, g.ref, messages.Unavailable)
+	}
+	c.counted = true
+	g.waiting.Add(1)
+	g.node.arrived()
+	g.used.Store(g.node.epoch.Load())
+	g.node.system.Root.Send(g.pid, c)
+	return nil
+}
+
+// Receive is protoactor's.
+func (g *grain) Receive(c actor.Context) {
+	defer g.survive()
+	switch m := c.Message().(type) {
+	case *actor.Started:
+		g.load()
+	case *call:
+		g.take(m)
+	case committed:
+		g.landed(m)
+	case nudge:
+		g.nudged()
+	case passivate:
+		g.passivate()
+	case retire:
+		g.retire()
+	case *messages.Envelope:
+		g.take(g.received(c, m))
+	case *actor.Stopped:
+		g.kind.live.Add(-1)
+		g.node.grainGone()
+	}
+}
+
+// survive keeps a broken shell from being restarted with a state it does not
+// know: it gives its grain up. Steps have a guard of their own.
+func (g *grain) survive() {
+	if p := recover(); p != nil {
+		g.node.panics.Add(1)
+		g.node.log.Error().Str("kind", g.ref.Kind).Str("id", g.ref.ID).Any("panic", p).Bytes("stack", stack()).
+			Msg("the shell of a grain panicked")
+		g.giveUp(fmt.Errorf("%v broke down: %w", g.ref, messages.Internal))
+	}
+}
+
+// received makes a call of what another process, or protoactor's own
+// Cluster.Request, has sent.
+func (g *grain) received(c actor.Context, e *messages.Envelope) *call {
+	root, sender := g.node.system.Root, c.Sender()
+	answer := func(m proto.Message, err error) {
+		if sender != nil {
+			root.Send(sender, toReply(m, err))
+		}
+	}
+	got, err := fromEnvelope(e)
+	if err != nil {
+		answer(nil, err)
+		return nil
+	}
+	got.to = g.ref
+	if !e.Tell {
+		got.answer = answer
+	}
+	return got
+}
+
+// take handles one message: now, or when there is room.
+func (g *grain) take(c *call) {
+	switch {
+	case c == nil:
+	case g.gone != nil:
+		g.done(c)
+		c.reply(nil, g.gone)
+		g.stopIfEmpty()
+	case g.retiring:
+		g.done(c)
+		c.reply(nil, errStopping)
+	case len(g.backlog) > 0 || g.pending.full():
+		g.backlog = append(g.backlog, c)
+	default:
+		g.step(c)
+	}
+}
+
+// done counts c as handled.
+func (g *grain) done(c *call) {
+	if c.counted {
+		c.counted = false
+		g.waiting.Add(-1)
+		g.node.handled()
+	}
+}
+
+func (g *grain) step(c *call) {
+	defer g.done(c)
+	now := time.Now()
+	switch {
+	case c.message == nil: // it was only to activate
+		c.reply(nil, nil)
+	case c.answer != nil && c.expired(now):
+		c.reply(nil, fmt.Errorf("%v was too busy to answer in time: %w", g.ref, messages.Unavailable))
+	default:
+		g.decide(c, now)
+	}
+}
+
+// passivate leaves memory, if nothing keeps the grain here.
+func (g *grain) passivate() {
+	g.pruneDeferred(time.Now())
+	if g.gone != nil || g.flight != nil || g.state.Unsettled() || len(g.deferred) > 0 || g.node.hosts.pins(g.ref) {
+		g.used.Store(g.node.epoch.Load())
+		return
+	}
+	if g.node.lookup.leave(g, false) {
+		g.gone = &movedError{g.ref, "was passivated"}
+		g.stop()
+	}
+}
+
+// retire leaves memory as soon as nothing is in flight: the node stops.
+func (g *grain) retire() {
+	if g.retiring = true; g.flight == nil && g.gone == nil {
+		g.giveUp(errStopping)
+	}
+}
+
+// giveUp ends this activation: whoever waits is told why.
+func (g *grain) giveUp(why error) {
+	if g.gone != nil {
+		return
+	}
+	g.gone = why
+	g.node.lookup.leave(g, true)
+	flight, pending, backlog := g.flight, g.pending, g.backlog
+	g.flight, g.pending, g.backlog = nil, nil, nil
+	for _, b := range []*batch{flight, pending} {
+		b.fail(why)
+	}
+	for _, c := range backlog {
+		g.done(c)
+		c.reply(nil, why)
+	}
+	for _, waiting := range g.deferred {
+		for _, c := range waiting {
+			c.reply(nil, why)
+		}
+	}
+	g.deferred = nil
+	g.stopIfEmpty()
+}
+
+// stopIfEmpty stops the actor once nobody waits in its mailbox and no commit is
+// under way; nobody can come any more, for it has left the lookup.
+func (g *grain) stopIfEmpty() {
+	if g.waiting.Load() == 0 && !g.landing {
+		g.stop()
+	}
+}
+
+func (g *grain) stop() {
+	if g.stopped {
+		return
+	}
+	g.stopped = true
+	g.nudging.stop()
+	g.node.member.PidCache.RemoveByValue(g.ref.ID, g.ref.Kind, g.pid)
+	g.node.system.Root.Stop(g.pid)
+}

@@ -1,0 +1,231 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/drivers"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// hostKind is the kind of the grains that stand for hypervisors.
+const hostKind = "host"
+
+const (
+	consoleTimeout = 10 * time.Second
+	consoleReads   = 16 // at once, on this node
+	discardTimeout = time.Minute
+	discards       = 4 // at once
+)
+
+// hosts is where this node's grains meet the world: the drivers attached here,
+// the operations they are at, and the facts their hosts have published.
+type hosts struct {
+	node     *Node
+	board    board
+	driving  atomic.Int64
+	slots    chan struct{} // one for every operation of the node
+	consoles chan struct{}
+	discards chan struct{}
+
+	ctx    context.Context // ends when operations are to be broken off
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+
+	mu       sync.RWMutex
+	closed   bool
+	attached map[string]*host
+}
+
+// host is one attached driver.
+type host struct {
+	hosts  *hosts
+	name   string
+	zone   string
+	driver drivers.Driver
+	slots  chan struct{}
+	resync chan struct{} // told when the grain must hear everything again
+
+	mu    sync.Mutex
+	lanes map[string]*lane // by instance
+}
+
+func newHosts(n *Node) *hosts {
+	h := &hosts{
+		node: n, attached: map[string]*host{},
+		slots:    make(chan struct{}, n.config.NodeOps),
+		consoles: make(chan struct{}, consoleReads),
+		discards: make(chan struct{}, discards),
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	return h
+}
+
+// AttachHost makes this node the one that drives a hypervisor: its host grain
+// hears what the driver reports, and its orders go to the driver. The grain
+// exists, and stays, from the driver's first connection on. The driver belongs
+// to the caller, who closes it after Stop.
+func (n *Node) AttachHost(name, zone string, d drivers.Driver) error {
+	h := n.hosts
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case name == "" || d == nil:
+		return fmt.Errorf("a host needs a name and a driver: %w", messages.Invalid)
+	case h.closed:
+		return errStopping
+	case h.attached[name] != nil:
+		return fmt.Errorf("host %s is attached already: %w", name, messages.Conflict)
+	case n.lookup.kinds[hostKind] == nil:
+		return fmt.Errorf("this node has no kind %q: %w", hostKind, messages.Invalid)
+	}
+	a := &host{
+		hosts: h, name: name, zone: zone, driver: d,
+		slots: make(chan struct{}, n.config.HostOps), resync: make(chan struct{}, 1),
+		lanes: map[string]*lane{},
+	}
+	h.attached[name] = a
+	h.tasks.Go(a.watch)
+	return nil
+}
+
+func (h *hosts) find(name string) *host {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.attached[name]
+}
+
+// pins says whether a grain must stay in memory.
+func (h *hosts) pins(ref actors.Ref) bool {
+	return ref.Kind == hostKind && !h.node.stopping.Load() && h.find(ref.ID) != nil
+}
+
+// stop breaks off what runs and waits for it. Nobody is told of outcomes: the
+// orders still stand in the state.
+func (h *hosts) stop(ctx context.Context) error {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.cancel()
+	return wait(ctx, &h.tasks, "driver operations")
+}
+
+// begin runs work that Stop waits for; false if the node stops.
+func (h *hosts) begin(work func()) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.closed {
+		return false
+	}
+	h.tasks.Go(work)
+	return true
+}
+
+// query answers a grain with the facts of every host. In a cloud of several
+// nodes this is one batch message to each.
+func (h *hosts) query(asker actors.Ref, round uint64, request string) {
+	h.node.tell(asker, &messages.HostsAnswered{Round: round, Hosts: h.board.read()}, request)
+}
+
+// console answers c with the end of a domain's console.
+func (h *hosts) console(name string, e actors.ReadConsole, c *call) {
+	a := h.find(name)
+	began := a != nil && h.begin(func() {
+		ctx, cancel := context.WithTimeout(h.ctx, consoleTimeout)
+		defer cancel()
+		if !acquire(ctx, h.consoles) {
+			c.reply(nil, fmt.Errorf("too many read consoles: %w", messages.Unavailable))
+			return
+		}
+		defer release(h.consoles)
+		var out []byte
+		err := guard(func() (err error) {
+			out, err = a.driver.Console(ctx, e.Instance, e.MaxBytes)
+			return err
+		})
+		c.reply(&messages.ConsoleView{Output: out}, err)
+	})
+	if !began {
+		c.reply(nil, fmt.Errorf("host %s is not connected: %w", name, messages.Unavailable))
+	}
+}
+
+// discard removes content that no image refers to.
+func (n *Node) discard(sha256 string) {
+	if n.config.Discard == nil {
+		return
+	}
+	n.hosts.begin(func() {
+		ctx, cancel := context.WithTimeout(n.hosts.ctx, discardTimeout)
+		defer cancel()
+		if !acquire(ctx, n.hosts.discards) {
+			return
+		}
+		defer release(n.hosts.discards)
+		err := guard(func() error { return n.config.Discard(ctx, sha256) })
+		if err != nil && n.hosts.ctx.Err() == nil {
+			n.log.Warn().Err(err).Str("sha256", sha256).Msg("content could not be discarded")
+		}
+	})
+}
+
+// deliver tells the grain of a host and makes sure that it has taken it; false
+// if the node stops first.
+func (a *host) deliver(m proto.Message) bool {
+	for pause := askPause; ; pause = min(2*pause, lastNudge) {
+		done := make(chan error, 1)
+		err := a.post(m, func(err error) { done <- err })
+		if err == nil {
+			select {
+			case err = <-done:
+			case <-a.hosts.ctx.Done():
+				return false
+			}
+		}
+		if !isUnavailable(err) {
+			return true
+		}
+		if !sleep(a.hosts.ctx, jitter(pause)) {
+			return false
+		}
+	}
+}
+
+// post sends the grain a message; then is called once it was taken or not.
+func (a *host) post(m proto.Message, then func(error)) error {
+	return a.hosts.node.lookup.post(&call{
+		to: actors.Ref{Kind: hostKind, ID: a.name}, message: m,
+		answer: func(_ proto.Message, err error) { then(err) },
+	})
+}
+
+func isUnavailable(err error) bool {
+	return messages.KindOf(err) == messages.ErrorKind_ERROR_KIND_UNAVAILABLE
+}
+
+func acquire(ctx context.Context, slots chan struct{}) bool {
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func release(slots chan struct{}) { <-slots }
+
+// guard turns a panic of a driver into an error.
+func guard(work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the driver panicked: %v\n%s: %w", p, stack(), messages.Internal)
+		}
+	}()
+	return work()
+}

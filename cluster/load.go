@@ -1,0 +1,101 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/cluster/store"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+const (
+	loadTimeout  = 10 * time.Second
+	loadAttempts = 5 // to read a record and its rows without a commit between
+)
+
+// load reads the state and steps Activated. It runs before any other message.
+func (g *grain) load() {
+	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
+	defer cancel()
+	if err := g.read(ctx); err != nil {
+		g.node.log.Error().Err(err).Str("kind", g.ref.Kind).Str("id", g.ref.ID).Msg("a grain could not be loaded")
+		if errors.Is(err, messages.Unavailable) {
+			g.node.wakeUnsettled()
+			err = &movedError{g.ref, "could not be loaded: " + messages.Sentence(err)}
+		}
+		g.giveUp(err)
+		return
+	}
+	g.step(&call{to: g.ref, message: &messages.Activated{}})
+	g.watchWork(false)
+}
+
+func (g *grain) read(ctx context.Context) (err error) {
+	if g.kind.kind.Volatile() {
+		g.state, err = g.kind.kind.Open(nil, nil)
+		return err
+	}
+	for range loadAttempts {
+		var whole bool
+		if whole, err = g.readOnce(ctx); err != nil || whole {
+			return err
+		}
+	}
+	return fmt.Errorf("%v changes faster than it can be read: %w", g.ref, messages.Unavailable)
+}
+
+// readOnce is not whole if somebody has committed while it read.
+func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
+	key := actors.RecordKey(g.ref)
+	item, err := g.node.store.Get(ctx, key)
+	if errors.Is(err, messages.NotFound) {
+		g.revision, g.version = 0, 0
+		g.state, err = g.kind.kind.Open(nil, nil)
+		return true, err
+	}
+	if err != nil {
+		return false, err
+	}
+	record := &messages.Record{}
+	if err := proto.Unmarshal(item.Value, record); err != nil {
+		return false, fmt.Errorf("the record of %v cannot be read (%v): %w", g.ref, err, messages.Internal)
+	}
+	if record.Schema != recordSchema {
+		return false, fmt.Errorf("the record of %v has schema %d, this is %d: %w", g.ref, record.Schema, recordSchema, messages.Internal)
+	}
+	var rows map[string][]byte
+	if g.kind.kind.HasTables() {
+		if rows, err = g.readRows(ctx); err != nil {
+			return false, err
+		}
+		if again, err := g.node.store.Get(ctx, key); err != nil || again.Revision != item.Revision {
+			return false, err
+		}
+	}
+	g.revision, g.version, g.requests = item.Revision, record.Version, record.Requests
+	g.state, err = g.kind.kind.Open(record, rows)
+	return true, err
+}
+
+func (g *grain) readRows(ctx context.Context) (map[string][]byte, error) {
+	rows, prefix, after := map[string][]byte{}, actors.RowPrefix(g.ref), ""
+	for {
+		items, more, err := g.node.store.List(ctx, prefix, after, store.MaxListItems)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range items {
+			rows[strings.TrimPrefix(item.Key, prefix)] = item.Value
+			after = item.Key
+		}
+		if !more {
+			return rows, nil
+		}
+	}
+}

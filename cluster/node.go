@@ -1,0 +1,157 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	protocluster "github.com/asynkron/protoactor-go/cluster"
+	"github.com/rs/zerolog"
+
+	"github.com/troupe-cloud/troupe/cluster/store"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+var errStopping = fmt.Errorf("the node is stopping: %w", messages.Unavailable)
+
+// Node runs grains: one member of the cluster, one process.
+type Node struct {
+	config  Config
+	store   store.Store
+	log     zerolog.Logger
+	commits zerolog.Logger // sampled
+	prefix  string         // of activation and request ids, unique to this start
+	system  *actor.ActorSystem
+	member  *protocluster.Cluster
+	lookup  *lookup
+	hosts   *hosts
+	client  *Client
+
+	ctx      context.Context // ends when background work must
+	cancel   context.CancelFunc
+	tasks    sync.WaitGroup
+	resweep  chan struct{}
+	stopping atomic.Bool
+	epoch    atomic.Uint32 // a clock of quarters of the idle time-out
+
+	counters
+}
+
+// idleQuarters is how many epochs a grain must be idle to be passivated.
+const idleQuarters = 4
+
+// Start runs a node until Stop. It returns at once; work that was interrupted
+// goes on by itself.
+func Start(_ context.Context, config Config) (*Node, error) {
+	config, err := config.validated()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		config: config, store: config.Store,
+		log:     config.Log.With().Str("node", config.Name).Logger(),
+		prefix:  strings.ToLower(rand.Text()[:10]) + "-",
+		resweep: make(chan struct{}, 1),
+	}
+	n.commits = sampled(n.log)
+	n.quiet, n.empty = make(chan struct{}, 1), make(chan struct{}, 1)
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	if n.lookup, err = newLookup(n, config.Kinds); err != nil {
+		return nil, err
+	}
+	n.system = newSystem(n.log)
+	if n.member, err = newMember(config.Name, n.lookup, n.system); err != nil {
+		return nil, fmt.Errorf("join the cluster: %w", err)
+	}
+	n.hosts = newHosts(n)
+	n.client = &Client{node: n}
+	n.tasks.Go(n.passivateIdle)
+	n.tasks.Go(n.sweepLoop)
+	n.wakeUnsettled()
+	return n, nil
+}
+
+// Client is how to reach grains.
+func (n *Node) Client() *Client { return n.client }
+
+// Stop leaves in order: no new asks, operations of drivers are broken off (they
+// resume at the next start), messages between grains come to rest, commits
+// finish, every grain is passivated. An error says what remained when ctx ended.
+func (n *Node) Stop(ctx context.Context) error {
+	if n.stopping.Swap(true) {
+		return nil
+	}
+	n.cancel()
+	err := n.hosts.stop(ctx)
+	n.drain(ctx)
+	for _, g := range n.lookup.close() {
+		n.system.Root.Send(g.pid, retire{})
+	}
+	err = errors.Join(err, n.awaitEmpty(ctx), wait(ctx, &n.tasks, "background work"))
+	n.system.Shutdown()
+	return err
+}
+
+// drain waits until no message waits and no commit is under way.
+func (n *Node) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, n.config.DrainTimeout)
+	defer cancel()
+	for n.busy.Load() > 0 {
+		select {
+		case <-n.quiet:
+		case <-ctx.Done():
+			n.log.Warn().Int64("waiting", n.busy.Load()).Msg("stopped before all messages came to rest")
+			return
+		}
+	}
+}
+
+func (n *Node) awaitEmpty(ctx context.Context) error {
+	for n.live.Load() > 0 {
+		select {
+		case <-n.empty:
+		case <-ctx.Done():
+			return fmt.Errorf("%d grains did not stop in time: %w", n.live.Load(), messages.Unavailable)
+		}
+	}
+	return nil
+}
+
+// wait waits for a group, but not longer than ctx.
+func wait(ctx context.Context, group *sync.WaitGroup, what string) error {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s did not end in time: %w", what, messages.Unavailable)
+	}
+}
+
+// passivateIdle sends away, four times per idle time-out, who was idle for one.
+func (n *Node) passivateIdle() {
+	ticker := time.NewTicker(max(n.config.IdleTimeout/idleQuarters, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if epoch := n.epoch.Add(1); epoch > idleQuarters {
+			for _, g := range n.lookup.idle(epoch - idleQuarters - 1) {
+				n.system.Root.Send(g.pid, passivate{})
+			}
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package cluster
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+)
+
+const (
+	sweepWidth    = 64 // grains that are activated at once
+	sweepPause    = time.Second
+	sweepMaxPause = 30 * time.Second
+)
+
+// wakeUnsettled has every grain with work outstanding activated. It is called
+// at the start, and after an activation with such work had to give up.
+func (n *Node) wakeUnsettled() { signal(n.resweep) }
+
+// sweepLoop sweeps when asked to, at once the first time and with growing
+// pauses while it is asked again.
+func (n *Node) sweepLoop() {
+	pause := time.Duration(0)
+	last := time.Now()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-n.resweep:
+		}
+		if time.Since(last) > 2*sweepMaxPause {
+			pause = sweepPause
+		}
+		if !sleep(n.ctx, jitter(pause)) {
+			return
+		}
+		pause = min(max(2*pause, sweepPause), sweepMaxPause)
+		last = time.Now()
+		if err := n.sweep(); err != nil && n.ctx.Err() == nil {
+			n.log.Warn().Err(err).Msg("unsettled work could not be listed")
+			n.wakeUnsettled()
+		}
+	}
+}
+
+func (n *Node) sweep() error {
+	slots := make(chan struct{}, sweepWidth)
+	after, woken := "", 0
+	for more := true; more; {
+		items, rest, err := n.store.List(n.ctx, actors.UnsettledPrefix, after, 0)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			after = item.Key
+			ref, ok := actors.ParseUnsettledKey(item.Key)
+			if !ok || !n.wake(ref, slots) {
+				n.log.Warn().Str("key", item.Key).Msg("unsettled work of an unknown kind")
+				continue
+			}
+			woken++
+		}
+		more = rest
+	}
+	if woken > 0 {
+		n.log.Info().Int("grains", woken).Msg("unsettled work goes on")
+	}
+	return nil
+}
+
+// wake activates ref once one of slots is free.
+func (n *Node) wake(ref actors.Ref, slots chan struct{}) bool {
+	select {
+	case slots <- struct{}{}:
+	case <-n.ctx.Done():
+		return true
+	}
+	err := n.lookup.post(&call{to: ref, answer: func(proto.Message, error) { <-slots }})
+	if err != nil {
+		<-slots
+	}
+	return err == nil || n.stopping.Load()
+}
