@@ -8,26 +8,16 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
-	"google.golang.org/protobuf/proto"
 
-	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-type oneServer struct{ level string }
+type knob struct{ level string }
 
-func (o *oneServer) Ask(_ context.Context, to actors.Ref, m proto.Message) (proto.Message, error) {
-	if to.ID != "s1" {
-		return nil, fmt.Errorf("no %s: %w", to, messages.NotFound)
-	}
-	return &messages.Decision{Mode: "filter", Hosts: 3, Chosen: "sim-1",
-		Removed: []*messages.FilterCount{{Filter: "ram", Hosts: 2, Example: "sim-2 has 1 MiB"}}}, nil
-}
+func (o *knob) Level() string { return o.level }
 
-func (o *oneServer) Level() string { return o.level }
-
-func (o *oneServer) SetLevel(level string) error {
+func (o *knob) SetLevel(level string) error {
 	if level != "debug" {
 		return fmt.Errorf("no level %q: %w", level, messages.Invalid)
 	}
@@ -35,7 +25,7 @@ func (o *oneServer) SetLevel(level string) error {
 	return nil
 }
 
-func (o *oneServer) Authenticate(_ context.Context, token string) (*api.Principal, error) {
+func (o *knob) Authenticate(_ context.Context, token string) (*api.Principal, error) {
 	if token == "" {
 		return nil, messages.Denied
 	}
@@ -43,19 +33,15 @@ func (o *oneServer) Authenticate(_ context.Context, token string) (*api.Principa
 }
 
 func TestRoutes(t *testing.T) { // table: one row, one request
-	o := &oneServer{level: "info"}
+	o := &knob{level: "info"}
 	s := api.NewServer(api.Config{Auth: o, Log: zerolog.Nop()})
-	s.Mount(Dialect(Config{Client: o, Levels: o}))
+	s.Mount(Dialect(o))
 	for _, tt := range []struct {
 		name, method, path, role, body string
 		status                         int
 		want                           string
 	}{
-		{"why a server is there", "GET", "/servers/s1/decision", "admin", "", 200, `"chosen":"sim-1"`},
-		{"which hosts were removed", "GET", "/servers/s1/decision", "admin", "", 200, `"filter":"ram"`},
-		{"no such server", "GET", "/servers/s2/decision", "admin", "", 404, "s2"},
-		{"a mere member", "GET", "/servers/s1/decision", "member", "", 403, ""},
-		{"nobody", "GET", "/servers/s1/decision", "", "", 401, ""},
+		{"nobody", "GET", "/log-level", "", "", 401, ""},
 		{"the level", "GET", "/log-level", "admin", "", 200, `"level":"info"`},
 		{"another level", "PUT", "/log-level", "admin", `{"level":"debug"}`, 200, `"level":"debug"`},
 		{"no level", "PUT", "/log-level", "admin", `{"level":"loud"}`, 400, "loud"},
