@@ -30,10 +30,11 @@ func order(s State, now time.Time, m *messages.OrderHost) (State, []actors.Effec
 		c, _ := s.Claims.Get(m.InstanceId)
 		return s, []actors.Effect{drive(m.InstanceId, c)}, nil
 	}
-	return s, []actors.Effect{tell(m.InstanceId, &messages.DomainReported{
-		InstanceId: m.InstanceId, Host: s.Name, Order: m.Order, Seq: lastSeq, Ended: true, Absent: true,
-		ErrorKind: messages.ErrorKind_ERROR_KIND_NOT_FOUND, Error: "the host has no such instance",
-	})}, nil
+	// A no is committed like a yes: a stale activation must not say it.
+	s.Graves = s.Graves.Bury(actors.Grave{ID: m.InstanceId, At: now, Order: m.Order})
+	r := gone(s, m.InstanceId, m.Order)
+	r.ErrorKind, r.Error = messages.ErrorKind_ERROR_KIND_NOT_FOUND, "the host has no such instance"
+	return s, []actors.Effect{tell(m.InstanceId, r)}, nil
 }
 
 func reorder(s State, m *messages.OrderHost, c Claim) (State, []actors.Effect, error) {
@@ -112,6 +113,12 @@ func done(s State, now time.Time, m *messages.DriverDone) (State, []actors.Effec
 		return s, nil, nil
 	case m.Kind == messages.OrderKind_ORDER_KIND_LOOK:
 		return looked(s, m, c)
+	case !c.Working && !c.Stray && m.ErrorKind != messages.ErrorKind_ERROR_KIND_UNAVAILABLE &&
+		(m.Power != c.Power || m.Absent != c.Absent):
+		// A late word on an order that was driven twice: what it says may be past,
+		// so the driver looks again.
+		c.Looking = true
+		return s.with(m.InstanceId, c), []actors.Effect{look(m.InstanceId, c)}, nil
 	case !c.Working || m.Order != c.Order:
 		return s, nil, nil // a newer order has taken its place
 	case m.ErrorKind == messages.ErrorKind_ERROR_KIND_UNAVAILABLE:

@@ -17,8 +17,7 @@ import (
 // looked, and at every machine.
 func (w *World) check() {
 	w.oneDomainPerInstance()
-	for ref := range w.dirty {
-		delete(w.dirty, ref)
+	for _, ref := range w.dirty {
 		switch ref.Kind {
 		case instance.Kind:
 			w.checkInstance(ref)
@@ -28,6 +27,16 @@ func (w *World) check() {
 			w.checkProject(ref)
 		}
 	}
+	w.dirty = w.dirty[:0]
+}
+
+// rows shows the rows of a grain's tables.
+func (w *World) rows(ref actors.Ref) []string {
+	var all []string
+	for _, k := range w.rowKeys(actors.RowPrefix(ref)) {
+		all = append(all, k+"="+string(w.store[k].value))
+	}
+	return all
 }
 
 // read is a grain's state as the store holds it.
@@ -45,7 +54,7 @@ func read[S any](w *World, ref actors.Ref) S {
 func (w *World) oneDomainPerInstance() {
 	seen := map[string]string{}
 	for _, h := range w.hosts {
-		for id := range h.domains {
+		for _, id := range sorted(h.domains) {
 			if other, twice := seen[id]; twice {
 				w.fail("%s runs on %s and on %s", id, other, h.name)
 			}
@@ -137,18 +146,13 @@ func (w *World) checkProject(ref actors.Ref) {
 // settled is what must hold once the weather is calm: nothing is under way,
 // ACTIVE means running, and nothing is left of what is gone.
 func (w *World) settled() {
-	for key := range w.store {
-		if strings.HasPrefix(key, actors.UnsettledPrefix) {
-			w.fail("never settled: %s", key)
-		}
+	for _, key := range w.rowKeys(actors.UnsettledPrefix) {
+		ref, _ := actors.ParseUnsettledKey(key)
+		w.fail("never settled: %v: %s, rows %v", ref, w.store[actors.RecordKey(ref)].value, w.rows(ref))
 	}
 	claims, shares := map[string]string{}, map[string]bool{}
-	for key := range w.store {
-		rest, ok := strings.CutPrefix(key, "grain/")
-		if !ok {
-			continue
-		}
-		kind, id, _ := strings.Cut(rest, "/")
+	for _, key := range w.rowKeys("grain/") {
+		kind, id, _ := strings.Cut(strings.TrimPrefix(key, "grain/"), "/")
 		switch kind {
 		case host.Kind:
 			for i := range read[host.State](w, actors.Ref{Kind: kind, ID: id}).Claims.All() {
@@ -160,18 +164,17 @@ func (w *World) settled() {
 			}
 		}
 	}
-	for key := range w.store {
-		if id, ok := strings.CutPrefix(key, "grain/"+instance.Kind+"/"); ok {
-			w.settledInstance(id, claims, shares)
-		}
+	prefix := "grain/" + instance.Kind + "/"
+	for _, key := range w.rowKeys(prefix) {
+		w.settledInstance(strings.TrimPrefix(key, prefix), claims, shares)
 	}
-	for id, h := range claims {
-		w.fail("%s holds a claim for %s, which is not there", h, id)
+	for _, id := range sorted(claims) {
+		w.fail("%s holds a claim for %s, which is not there", claims[id], id)
 	}
-	for id := range shares {
+	for _, id := range sorted(shares) {
 		w.fail("a share of the quota is held for %s, which is not there", id)
 	}
-	for id := range w.users.acked {
+	for _, id := range sorted(w.users.acked) {
 		if _, ok := w.store[actors.RecordKey(actors.Ref{Kind: instance.Kind, ID: id})]; !ok {
 			w.fail("%s was acknowledged and is lost", id)
 		}

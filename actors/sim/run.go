@@ -76,11 +76,7 @@ func (w *World) becalm() {
 		}
 	}
 	for _, ref := range w.refs() {
-		if n := len(w.acts[ref]); n > 1 {
-			for _, a := range append([]*activation{}, w.acts[ref]...) {
-				w.drop(a)
-			}
-		}
+		w.dropStale(ref)
 	}
 }
 

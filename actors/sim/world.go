@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/host"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -67,8 +68,8 @@ type World struct {
 	hosts []*hypervisor
 
 	users *users
-	dirty map[actors.Ref]bool // committed since the invariants were checked
-	gone  map[string]bool     // instances seen deleted
+	dirty []actors.Ref    // committed since the invariants were checked
+	gone  map[string]bool // instances seen deleted
 	trace []string
 	err   error
 }
@@ -80,7 +81,7 @@ func New(seed uint64, kinds []actors.Kind, n int, f Faults) *World {
 	w := &World{
 		rng: rand.New(rand.NewPCG(seed, 0x7472_6f75_7065)), faults: f, kinds: map[string]actors.Kind{},
 		store: map[string]stored{}, acts: map[actors.Ref][]*activation{}, board: map[string]*messages.HostFacts{},
-		dirty: map[actors.Ref]bool{}, gone: map[string]bool{},
+		gone: map[string]bool{},
 	}
 	for _, k := range kinds {
 		w.kinds[k.Name()] = k
@@ -191,6 +192,9 @@ func (w *World) activate(to actors.Ref) *activation {
 	}
 	a.state = st
 	w.acts[to] = append(w.acts[to], a)
+	if len(w.acts[to]) > 1 {
+		w.after(splitTime, func() { w.dropStale(to) })
+	}
 	w.handle(a, &messages.Activated{}, func(actors.Message, error) {})
 	if !slices.Contains(w.acts[to], a) {
 		return nil
@@ -233,6 +237,11 @@ func (w *World) drop(a *activation) {
 		}
 	}
 	a.deferred = nil
+	if a.ref.Kind == host.Kind {
+		// The shell keeps the hosts of its own hypervisors alive: a new activation
+		// asks what is there, which a stale one may have missed.
+		w.after(100*time.Millisecond, func() { w.activate(a.ref) })
+	}
 }
 
 func (w *World) handle(a *activation, m actors.Message, reply func(actors.Message, error)) {
@@ -280,7 +289,7 @@ func (w *World) commit(a *activation, t actors.Turn) bool {
 			w.store[wr.Key] = stored{wr.Value, w.rev}
 		}
 	}
-	w.dirty[a.ref] = true
+	w.dirty = append(w.dirty, a.ref)
 	return true
 }
 
@@ -380,9 +389,13 @@ func (w *World) nudge() {
 	w.after(time.Second, w.nudge)
 }
 
-// dropStale is what the shell does before every nudge: it compares its revision
-// with the store's, and an activation that is stale stops. Else it would go on
-// asking for what was done long ago, changing nothing and so losing no race.
+// splitTime is how long two nodes may both think that a grain is theirs.
+const splitTime = 5 * time.Second
+
+// dropStale is what the shell does before every nudge and when a split heals: it
+// compares its revision with the store's, and an activation that is stale stops.
+// Else it would go on asking for what was done long ago, or deaf to what is new,
+// changing nothing and so losing no race.
 func (w *World) dropStale(ref actors.Ref) {
 	for _, a := range slices.Clone(w.acts[ref]) {
 		if a.rev != w.store[actors.RecordKey(ref)].rev {
