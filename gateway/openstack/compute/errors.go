@@ -1,0 +1,102 @@
+package compute
+
+import (
+	"errors"
+	"html"
+	"net/http"
+
+	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// faults are the names that the compute API gives to its statuses; any other
+// is a computeFault.
+var faults = map[int]string{
+	http.StatusBadRequest:            "badRequest",
+	http.StatusUnauthorized:          "unauthorized",
+	http.StatusForbidden:             "forbidden",
+	http.StatusNotFound:              "itemNotFound",
+	http.StatusMethodNotAllowed:      "badMethod",
+	http.StatusConflict:              "conflictingRequest",
+	http.StatusRequestEntityTooLarge: "overLimit",
+	http.StatusUnsupportedMediaType:  "badMediaType",
+	http.StatusTooManyRequests:       "overLimit",
+	http.StatusNotImplemented:        "notImplemented",
+	http.StatusServiceUnavailable:    "serviceUnavailable",
+}
+
+type faultBody struct {
+	Code       int    `json:"code"`
+	Message    string `json:"message"`
+	RetryAfter string `json:"retryAfter,omitempty"`
+}
+
+func writeError(w http.ResponseWriter, _ *api.Request, status int, err error) {
+	if errors.Is(err, api.ErrNoRoute) {
+		writeNoRoute(w)
+		return
+	}
+	name := faults[status]
+	if name == "" {
+		name = "computeFault"
+	}
+	body := faultBody{Code: status, Message: spoken(messages.Sentence(err))}
+	if name == "overLimit" {
+		body.RetryAfter = w.Header().Get("Retry-After")
+	}
+	api.WriteJSON(w, status, map[string]faultBody{name: body})
+}
+
+// writeNoRoute answers in HTML, as Nova does where no resource is addressed.
+func writeNoRoute(w http.ResponseWriter) {
+	const title = "404 Not Found"
+	w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = w.Write([]byte("<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1>" +
+		html.EscapeString(messages.Sentence(api.ErrNoRoute)) + "</body></html>"))
+}
+
+// spoken makes one of our sentences look like one of Nova's: they begin with a
+// capital and end with a full stop.
+func spoken(s string) string {
+	if s == "" {
+		return s
+	}
+	if c := s[0]; 'a' <= c && c <= 'z' {
+		s = string(c-'a'+'A') + s[1:]
+		if last := s[len(s)-1]; last != '.' && last != '!' && last != '?' {
+			s += "."
+		}
+	}
+	return s
+}
+
+func badRequest(format string, args ...any) error {
+	return api.Refuse(messages.Invalid, format, args...)
+}
+
+func notFound(format string, args ...any) error {
+	return api.Refuse(messages.NotFound, format, args...)
+}
+
+func conflict(format string, args ...any) error {
+	return api.Refuse(messages.Conflict, format, args...)
+}
+
+func forbidden(format string, args ...any) error {
+	return api.Refuse(messages.Denied, format, args...)
+}
+
+// unsupported is for what the API has and this cloud has not: 501.
+func unsupported(format string, args ...any) error {
+	return api.WithStatus(http.StatusNotImplemented, api.Refuse(messages.Invalid, format, args...))
+}
+
+// invalidIfNone makes a missing thing the caller's mistake: in a body a
+// reference to nothing is 400 rather than 404.
+func invalidIfNone(err error, format string, args ...any) error {
+	if errors.Is(err, messages.NotFound) || errors.Is(err, messages.Denied) {
+		return badRequest(format, args...)
+	}
+	return err
+}

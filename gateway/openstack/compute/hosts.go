@@ -1,0 +1,154 @@
+package compute
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/cluster"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// Limits of asking hosts how they are.
+const (
+	hostMemoryTime = time.Second // how old an answer may be that a list shows
+	hostsAtOnce    = 32          // asked side by side
+)
+
+// hostMemory remembers for a moment what the hosts said, so that a list of a
+// thousand servers does not ask a thousand times.
+type hostMemory struct {
+	mu    sync.Mutex
+	known map[string]remembered
+}
+
+type remembered struct {
+	view *messages.HostView
+	at   time.Time
+}
+
+func (m *hostMemory) get(name string, now time.Time) *messages.HostView {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r, ok := m.known[name]; ok && now.Sub(r.at) < hostMemoryTime {
+		return r.view
+	}
+	return nil
+}
+
+func (m *hostMemory) put(name string, v *messages.HostView, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = map[string]remembered{}
+	}
+	m.known[name] = remembered{v, now}
+}
+
+func (m *hostMemory) forget(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, name)
+}
+
+func hostRef(name string) actors.Ref { return actors.Ref{Kind: "host", ID: name} }
+
+const hostIndex = "host/"
+
+// listHosts is every host there is, by name, as its actor sees it now. One that
+// does not answer is shown as the index has it, and down.
+func (a *API) listHosts(ctx context.Context) ([]*messages.HostView, error) {
+	var hosts []*messages.HostView
+	err := a.each(ctx, hostIndex, func(e actors.Entry) (bool, error) {
+		h, err := read(e, &messages.HostView{})
+		hosts = append(hosts, h)
+		return true, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var g errgroup.Group
+	g.SetLimit(hostsAtOnce)
+	for i := range hosts {
+		g.Go(func() error {
+			hosts[i] = a.freshHost(ctx, hosts[i])
+			return nil
+		})
+	}
+	return hosts, g.Wait()
+}
+
+// freshHost is what the host says now, or lately; or h, down, if nothing.
+func (a *API) freshHost(ctx context.Context, h *messages.HostView) *messages.HostView {
+	now := time.Now()
+	if v := a.hosts.get(h.Name, now); v != nil {
+		return v
+	}
+	v, err := cluster.Ask[*messages.HostView](ctx, a.cloud, hostRef(h.Name), &messages.GetHost{})
+	if err != nil {
+		v = h
+		if v.Facts == nil {
+			v.Facts = &messages.HostFacts{Name: h.Name}
+		}
+		v.Facts.Up = false
+	}
+	a.hosts.put(h.Name, v, now)
+	return v
+}
+
+// findHost is the first host that match takes; NotFound if there is none.
+func (a *API) findHost(ctx context.Context, match func(*messages.HostView) bool) (*messages.HostView, error) {
+	var found *messages.HostView
+	err := a.each(ctx, hostIndex, func(e actors.Entry) (bool, error) {
+		h, err := read(e, &messages.HostView{})
+		if err == nil && match(h) {
+			found = h
+		}
+		return found == nil, err
+	})
+	if err == nil && found == nil {
+		err = notFound("No such host.")
+	}
+	return found, err
+}
+
+// checkZone refuses a zone in which there is no host. The empty zone is any.
+func (a *API) checkZone(ctx context.Context, zone string) error {
+	if zone == "" {
+		return nil
+	}
+	_, err := a.findHost(ctx, func(h *messages.HostView) bool { return zoneOf(h) == zone })
+	if errors.Is(err, messages.NotFound) {
+		return badRequest("The requested availability zone is not available")
+	}
+	return err
+}
+
+// defaultZone is where hosts are that name no zone.
+const defaultZone = "nova"
+
+func zoneOf(h *messages.HostView) string {
+	if z := h.GetFacts().GetAvailabilityZone(); z != "" {
+		return z
+	}
+	return defaultZone
+}
+
+// hostStatus says how the host of a server is, in the API's words; "" without one.
+func (a *API) hostStatus(ctx context.Context, name string) string {
+	if name == "" {
+		return ""
+	}
+	h := a.freshHost(ctx, &messages.HostView{Name: name})
+	switch {
+	case !h.GetFacts().GetUp():
+		return "DOWN"
+	case h.GetFacts().GetDisabled():
+		return "MAINTENANCE"
+	}
+	return "UP"
+}
