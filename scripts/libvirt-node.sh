@@ -15,7 +15,7 @@
 set -euo pipefail
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 
-usage() { sed -n '2,15p' "$0" >&2; exit 2; }
+usage() { echo "usage: libvirt-node.sh start|stop|kill|uri|pid DIR NAME [NETNS]" >&2; exit 2; }
 die() { echo "libvirt-node.sh: $*" >&2; exit 1; }
 [ $# -ge 3 ] || usage
 cmd=$1 base=$2 name=$3 ns=${4:-}
@@ -23,7 +23,7 @@ case "$base" in /*) ;; *) base="$PWD/$base" ;; esac
 S="$base/$name"
 sock="$S/run/libvirt-sock"
 uri="qemu+unix:///system?socket=$sock"
-CACHE="${TROUPE_LIBVIRT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/troupe/libvirt-capabilities}"
+CACHE="${TROUPE_LIBVIRT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/troupe/libvirt-capabilities}"
 
 # inside says whether process $1 lives in this node's mount namespace. A pid file
 # may be old, and its number someone else's by now.
@@ -118,9 +118,9 @@ start() {
   rm -f "$sock"
   if [ -n "$ns" ]; then
     [ -e "/run/netns/$ns" ] || { ip netns add "$ns"; ip -n "$ns" link set lo up; }
-    ip netns exec "$ns" unshare -m "$S/enter" 9>&-
+    ip netns exec "$ns" unshare -m "$S/enter" </dev/null 9>&-
   else
-    unshare -m "$S/enter" 9>&-
+    unshare -m "$S/enter" </dev/null 9>&-
   fi
   for _ in $(seq 200); do
     if [ -S "$sock" ] && daemon >/dev/null; then echo "$uri"; return; fi

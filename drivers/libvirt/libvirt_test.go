@@ -1,0 +1,206 @@
+//go:build cgo && !nolibvirt && linux
+
+package libvirt
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/troupe-cloud/troupe/drivers"
+	"github.com/troupe-cloud/troupe/drivers/drivertest"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+func TestConformance(t *testing.T) {
+	r := realHypervisor(t)
+	boots := map[string]int{}
+	half := 0
+	drivertest.Run(t, func(t *testing.T) drivertest.Fixture {
+		return drivertest.Fixture{
+			Driver: r.driver, Spec: r.spec, Broken: r.broken(t), Leavings: r.leavings,
+			Half: func(t *testing.T, s *messages.DomainSpec) {
+				half++
+				r.half(t, s, half%2 == 0)
+			},
+			Crash:   r.killQEMU,
+			Cut:     r.restart,
+			Foreign: r.foreign,
+			Booted: func(t *testing.T, id string) {
+				boots[id]++
+				r.console(t, id, "TESTIMG READY", boots[id])
+			},
+		}
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// restart ends libvirtd and starts it again. Guests live through it.
+func (r *real) restart(t *testing.T) {
+	t.Helper()
+	must(t, r.node.Kill(t.Context()))
+	must(t, r.node.Start(t.Context()))
+}
+
+// half is what a build leaves that was cut off: files without a definition, or
+// a definition that was never started.
+func (r *real) half(t *testing.T, s *messages.DomainSpec, defined bool) {
+	t.Helper()
+	m, err := r.driver.files(t.Context(), s)
+	must(t, err)
+	must(t, r.driver.lease(t.Context(), s))
+	if !defined {
+		must(t, os.WriteFile(m.disk, []byte("half a disk"), 0o600))
+		return
+	}
+	text, err := domainXML(s, m)
+	must(t, err)
+	r.define(t, text)
+}
+
+func (r *real) foreign(t *testing.T, id string) func() bool {
+	t.Helper()
+	const xml = `<domain type='qemu'><name>%s</name><uuid>%s</uuid><memory unit='MiB'>64</memory>
+		<os><type arch='x86_64' machine='pc'>hvm</type></os><description>somebody's</description></domain>`
+	name := namePrefix + id // even our kind of name does not make it ours
+	r.define(t, fmt.Sprintf(xml, name, id))
+	r.virsh(t, "start", name)
+	t.Cleanup(func() {
+		r.virsh(t, "destroy", name)
+		r.virsh(t, "undefine", name)
+	})
+	return func() bool {
+		return strings.TrimSpace(r.virsh(t, "domstate", name)) == "running" &&
+			!strings.Contains(r.virsh(t, "dumpxml", name), metadataURI)
+	}
+}
+
+// broken makes images and specs that must be refused, at each step of a build.
+func (r *real) broken(t *testing.T) map[string]drivertest.Broken {
+	t.Helper()
+	image := func(args ...string) string {
+		path := filepath.Join(t.TempDir(), "image")
+		out, err := exec.Command("qemu-img", append(append([]string{"create", "-q", "-f", "qcow2"}, args...), path, "2G")...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		sum, err := r.images.add(path)
+		must(t, err)
+		return sum
+	}
+	all := map[string]drivertest.Broken{}
+	add := func(name string, kind error, change func(*messages.DomainSpec)) {
+		s := r.spec()
+		change(s)
+		all[name] = drivertest.Broken{Spec: s, Kind: kind}
+	}
+	add("nobody has the image", messages.NotFound, func(s *messages.DomainSpec) { s.ImageSha256 = strings.Repeat("0", 64) })
+	add("image larger than said", messages.Invalid, func(s *messages.DomainSpec) { s.ImageSha256 = image() })
+	add("image of another format", messages.Invalid, func(s *messages.DomainSpec) {
+		path := filepath.Join(t.TempDir(), "image")
+		must(t, os.WriteFile(path, make([]byte, 1<<20), 0o644))
+		sum, err := r.images.add(path)
+		must(t, err)
+		s.ImageSha256 = sum
+	})
+	add("image with a backing file", messages.Invalid, func(s *messages.DomainSpec) {
+		s.ImageSha256, s.DiskGib = image("-b", r.images[r.image], "-F", "qcow2"), 4
+	})
+	add("address outside the network", messages.Invalid, func(s *messages.DomainSpec) { s.Nics[0].Address = "192.0.2.1" })
+	add("more memory than any host has", messages.Exhausted, func(s *messages.DomainSpec) { s.RamMib = 1 << 20 })
+	return all
+}
+
+// TestBoot is one whole life of a guest, as its user sees it.
+func TestBoot(t *testing.T) {
+	r := realHypervisor(t)
+	s := r.spec()
+	id := s.GetInstanceId()
+	t.Cleanup(func() { _ = r.driver.Delete(t.Context(), id, 1<<40) })
+	must(t, r.driver.Build(t.Context(), s))
+	if !r.onBridge(t, r.taps[id]) {
+		t.Errorf("the port's device %s is not on the bridge", r.taps[id])
+	}
+	console := string(r.console(t, id, "TESTIMG READY", 1))
+	for _, want := range []string{
+		"META source=configdrive instance-id=" + id, "hostname=" + drivertest.Hostname,
+		"hello from " + id, "ip=" + s.GetNics()[0].GetAddress() + "/16", "mac=" + s.GetNics()[0].GetMac(), "mtu=1450",
+		"DISK vda bytes=1073741824",
+	} {
+		if !strings.Contains(console, want) {
+			t.Errorf("the console does not show %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(console)
+	}
+	if strings.Contains(console, " gw=10.") {
+		t.Error("the guest was given a default route")
+	}
+	if _, err := os.Stat(r.driver.VNC(id)); err != nil {
+		t.Error(err)
+	}
+	must(t, r.driver.Stop(t.Context(), id, 2, time.Minute))
+	if out := r.console(t, id, "TESTIMG SHUTDOWN", 1); !strings.Contains(string(out), "TESTIMG ACPI power-button") {
+		t.Error("the guest was not asked to power off")
+	}
+	must(t, r.driver.Delete(t.Context(), id, 3))
+	if left := r.leavings(t, id); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestDeathWhileAway: QEMU dies while libvirtd is away, of which no event tells.
+func TestDeathWhileAway(t *testing.T) {
+	r := realHypervisor(t)
+	s := r.spec()
+	id := s.GetInstanceId()
+	t.Cleanup(func() { _ = r.driver.Delete(t.Context(), id, 1<<40) })
+	must(t, r.driver.Build(t.Context(), s))
+	events := r.driver.Watch(t.Context())
+	if e := <-events; e.Kind != drivers.Connected {
+		t.Fatalf("first event: %+v", e)
+	}
+	must(t, r.node.Kill(t.Context()))
+	r.killQEMU(t, id)
+	for e := range events {
+		if e.Kind == drivers.Lost {
+			break
+		}
+	}
+	if _, err := r.driver.Domains(t.Context()); !errors.Is(err, messages.Unavailable) {
+		t.Errorf("while libvirtd is away: %v", err)
+	}
+	must(t, r.node.Start(t.Context()))
+	for e := range events {
+		if e.Kind == drivers.Connected {
+			break
+		}
+	}
+	dom, err := r.driver.Domain(t.Context(), id)
+	if err != nil || dom.Power != messages.PowerState_POWER_STATE_CRASHED {
+		t.Errorf("found %+v, %v", dom, err)
+	}
+	must(t, r.driver.Delete(t.Context(), id, 2))
+	if left := r.leavings(t, id); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestNoLibvirtd(t *testing.T) {
+	_, err := New(t.Context(), Config{URI: "qemu+unix:///system?socket=" + t.TempDir() + "/none", Dir: t.TempDir(), Images: testImages{}})
+	if !errors.Is(err, messages.Unavailable) {
+		t.Errorf("got %v", err)
+	}
+}
