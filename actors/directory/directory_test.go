@@ -217,6 +217,9 @@ func TestLockout(t *testing.T) {
 	if _, err := g.ask(login); !errors.Is(err, messages.Denied) {
 		t.Errorf("after %d failures: %v", MaxFailures, err)
 	}
+	if _, err := g.ask(&messages.RecordLogin{UserId: "u1", Success: true}); !errors.Is(err, messages.Denied) {
+		t.Errorf("a right guess beside wrong ones: %v", err)
+	}
 	g.now = g.now.Add(lockout)
 	g.must(login)
 	for range MaxFailures - 1 { // a new count, and an old window

@@ -28,6 +28,9 @@ func recordLogin(s State, in actors.Input, m *messages.RecordLogin) (State, prot
 	if _, ok := s.Users.Get(m.UserId); !ok {
 		return s, nil, absent("user", m.UserId)
 	}
+	if s.lockedOut(m.UserId, in.Now) {
+		return s, nil, errLockedOut // also one that guessed right beside many that did not
+	}
 	if m.Success {
 		s.Failures = s.Failures.Delete(m.UserId)
 		return s, nil, nil
@@ -45,6 +48,13 @@ func recordLogin(s State, in actors.Input, m *messages.RecordLogin) (State, prot
 	return s, nil, nil
 }
 
+var errLockedOut = fmt.Errorf("too many failed logins: try again later: %w", messages.Denied)
+
+func (s State) lockedOut(user string, now time.Time) bool {
+	f, ok := s.Failures.Get(user)
+	return ok && f.Until > now.UnixNano()
+}
+
 // getLogin finds whose password or secret is to be checked.
 func getLogin(s State, in actors.Input, m *messages.GetLogin) (*messages.LoginView, error) {
 	v := &messages.LoginView{}
@@ -60,8 +70,8 @@ func getLogin(s State, in actors.Input, m *messages.GetLogin) (*messages.LoginVi
 	if err != nil {
 		return nil, err
 	}
-	if f, ok := s.Failures.Get(u.Id); ok && f.Until > in.Now.UnixNano() {
-		return nil, fmt.Errorf("too many failed logins: try again later: %w", messages.Denied)
+	if s.lockedOut(u.Id, in.Now) {
+		return nil, errLockedOut
 	}
 	v.User = proto.CloneOf(u)
 	return v, nil
