@@ -98,10 +98,7 @@ func (g *grain) launch() {
 	g.node.commitBegins()
 	g.landing = true
 	pid, root := g.pid, g.node.system.Root
-	go func() {
-		revision, err := c.run()
-		root.Send(pid, committed{revision, err})
-	}()
+	c.start(func(revision uint64, err error) { root.Send(pid, committed{revision, err}) })
 }
 
 // landed performs what the commit in flight has made durable, and launches the next.
@@ -173,28 +170,41 @@ type commit struct {
 	version    uint64
 }
 
-// run commits. Where the outcome is unknown it reads back: the record carries
-// this activation's mark, or still its old revision (then it tries again), or
+// start commits, and calls then with the outcome.
+func (c *commit) start(then func(revision uint64, err error)) {
+	s, ok := c.node.store.(store.Submitter)
+	if !ok {
+		go func() { then(c.certain(c.once())) }()
+		return
+	}
+	s.Submit(c.txn, func(revision uint64, err error) {
+		if errors.Is(err, messages.Unavailable) {
+			go func() { then(c.certain(revision, err)) }()
+			return
+		}
+		then(revision, err)
+	})
+}
+
+// certain settles an unknown outcome. It reads back: the record carries this
+// activation's mark, or still its old revision (then it tries again), or
 // somebody else's.
-func (c *commit) run() (revision uint64, err error) {
-	for try := range commitTries {
-		if try > 0 {
-			time.Sleep(jitter(commitPause << try))
-			if revision, found, readErr := c.readBack(); readErr != nil {
-				continue
-			} else if found != unchanged {
-				return revision, found.err()
-			}
+func (c *commit) certain(revision uint64, err error) (uint64, error) {
+	for try := 1; try < commitTries && errors.Is(err, messages.Unavailable); try++ {
+		time.Sleep(jitter(commitPause << try))
+		back, found, readErr := c.readBack()
+		switch {
+		case readErr != nil:
+			continue
+		case found != unchanged:
+			return back, found.err()
 		}
-		revision, err = c.once()
-		if err == nil || try == 0 && errors.Is(err, store.ErrStale) {
-			return revision, err
-		}
-		if !errors.Is(err, messages.Unavailable) && !errors.Is(err, store.ErrStale) {
-			return 0, err
+		// A try that is lost may still arrive late and make this one stale: look again.
+		if revision, err = c.once(); errors.Is(err, store.ErrStale) {
+			err = fmt.Errorf("%w: %w", err, messages.Unavailable)
 		}
 	}
-	return 0, err
+	return revision, err
 }
 
 func (c *commit) once() (uint64, error) {

@@ -36,6 +36,9 @@ func (h *hosts) drive(name string, o *messages.OrderHost) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.driven.newest(o.InstanceId, o.Order) {
+		return
+	}
 	if l := a.lanes[o.InstanceId]; l != nil {
 		l.offer(o)
 		return
@@ -89,42 +92,65 @@ func (a *host) run(id string, l *lane) {
 		ctx, cancel := context.WithCancel(a.hosts.ctx)
 		l.running, l.next, l.cancel = o, nil, cancel
 		a.mu.Unlock()
-		if done := a.carryOut(ctx, o); done != nil {
-			a.deliver(done)
+		if began, err := a.carryOut(ctx, o); began {
+			a.report(ctx, o, err)
 		}
 		cancel()
 	}
 }
 
-// carryOut waits for its turn and has the driver do one order. Nil: it was
-// broken off, and nobody needs to know.
-func (a *host) carryOut(ctx context.Context, o *messages.OrderHost) *messages.DriverDone {
+// carryOut waits for its turn and has the driver do one order.
+func (a *host) carryOut(ctx context.Context, o *messages.OrderHost) (began bool, err error) {
 	if !acquire(ctx, a.slots) {
-		return nil
+		return false, nil
 	}
 	defer release(a.slots)
 	if !acquire(ctx, a.hosts.slots) {
-		return nil
+		return false, nil
 	}
 	defer release(a.hosts.slots)
-	opCtx, cancel := context.WithTimeout(ctx, timeout(o))
+	ctx, cancel := context.WithTimeout(ctx, timeout(o))
 	defer cancel()
+	return true, guard(func() error { return a.operate(ctx, o) })
+}
+
+// report tells the host grain how an order ended, and makes sure that it has
+// taken it. Of an order that was broken off nobody needs to know.
+func (a *host) report(ctx context.Context, o *messages.OrderHost, err error) {
+	if messages.KindOf(err) == messages.ErrorKind_ERROR_KIND_INTERNAL && ctx.Err() == nil {
+		a.hosts.node.log.Error().Err(err).Str("host", a.name).Str("instance", o.InstanceId).
+			Stringer("order", o.Kind).Msg("a driver failed")
+	}
+	for pause := askPause; ctx.Err() == nil; pause = min(2*pause, lastNudge) {
+		taken := make(chan error, 1)
+		said := a.lookAndPost(ctx, o, err, func(err error) { taken <- err })
+		if said == nil {
+			select {
+			case said = <-taken:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if !isUnavailable(said) {
+			return
+		}
+		sleep(ctx, jitter(pause))
+	}
+}
+
+// lookAndPost reads what the order has left and posts the outcome. No list of
+// all domains is read meanwhile: it could be older than this and be told later.
+func (a *host) lookAndPost(ctx context.Context, o *messages.OrderHost, err error, then func(error)) error {
+	a.facts.RLock()
+	defer a.facts.RUnlock()
 	done := &messages.DriverDone{InstanceId: o.InstanceId, Order: o.Order, Kind: o.Kind}
-	err := guard(func() error { return a.operate(opCtx, o) })
 	if err == nil {
 		err = guard(func() error { return a.look(ctx, o, done) })
 	}
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
 		done.ErrorKind, done.Error = messages.KindOf(err), messages.Sentence(err)
-		if done.ErrorKind == messages.ErrorKind_ERROR_KIND_INTERNAL {
-			a.hosts.node.log.Error().Err(err).Str("host", a.name).Str("instance", o.InstanceId).
-				Stringer("order", o.Kind).Msg("a driver failed")
-		}
 	}
-	return done
+	return a.post(done, then)
 }
 
 func (a *host) operate(ctx context.Context, o *messages.OrderHost) error {

@@ -35,6 +35,8 @@ func (g *grain) perform(o outcome) {
 			g.answer(e)
 		case actors.Drive:
 			g.node.hosts.drive(g.ref.ID, e.Order)
+		case actors.Reconcile:
+			g.node.hosts.reconcile(g.ref.ID)
 		case actors.ReadConsole:
 			waits = true
 			g.node.hosts.console(g.ref.ID, e, o.call)

@@ -52,8 +52,38 @@ type host struct {
 	slots  chan struct{}
 	resync chan struct{} // told when the grain must hear everything again
 
-	mu    sync.Mutex
-	lanes map[string]*lane // by instance
+	mu     sync.Mutex
+	lanes  map[string]*lane // by instance
+	driven orders
+
+	// facts is held for reading while one domain is looked at and told of, and
+	// for writing while all are: what is told later was seen later.
+	facts sync.RWMutex
+}
+
+// orders remembers the newest order that was driven for an instance, for the
+// last many instances.
+type orders struct{ young, old map[string]uint64 }
+
+const maxOrders = 50_000 // in each of the two generations
+
+// newest says whether no newer order than this one was driven, and remembers it.
+func (o *orders) newest(instance string, order uint64) bool {
+	if order < max(o.young[instance], o.old[instance]) {
+		return false
+	}
+	if len(o.young) >= maxOrders || o.young == nil {
+		o.young, o.old = map[string]uint64{}, o.young
+	}
+	o.young[instance] = order
+	return true
+}
+
+// reconcile has a host grain told again what its hypervisor is and has.
+func (h *hosts) reconcile(name string) {
+	if a := h.find(name); a != nil {
+		signal(a.resync)
+	}
 }
 
 func newHosts(n *Node) *hosts {
@@ -173,28 +203,6 @@ func (n *Node) discard(sha256 string) {
 			n.log.Warn().Err(err).Str("sha256", sha256).Msg("content could not be discarded")
 		}
 	})
-}
-
-// deliver tells the grain of a host and makes sure that it has taken it; false
-// if the node stops first.
-func (a *host) deliver(m proto.Message) bool {
-	for pause := askPause; ; pause = min(2*pause, lastNudge) {
-		done := make(chan error, 1)
-		err := a.post(m, func(err error) { done <- err })
-		if err == nil {
-			select {
-			case err = <-done:
-			case <-a.hosts.ctx.Done():
-				return false
-			}
-		}
-		if !isUnavailable(err) {
-			return true
-		}
-		if !sleep(a.hosts.ctx, jitter(pause)) {
-			return false
-		}
-	}
 }
 
 // post sends the grain a message; then is called once it was taken or not.

@@ -65,7 +65,7 @@ func newLookup(n *Node, kinds []actors.Kind) (*lookup, error) {
 				return orphan{}
 			}
 			return s.next
-		})
+		}, actor.WithDispatcher(l.node.workers))
 	}
 	return l, nil
 }

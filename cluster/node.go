@@ -27,6 +27,7 @@ type Node struct {
 	log     zerolog.Logger
 	commits zerolog.Logger // sampled
 	prefix  string         // of activation and request ids, unique to this start
+	workers *workers
 	system  *actor.ActorSystem
 	member  *protocluster.Cluster
 	lookup  *lookup
@@ -57,7 +58,7 @@ func Start(_ context.Context, config Config) (*Node, error) {
 		config: config, store: config.Store,
 		log:     config.Log.With().Str("node", config.Name).Logger(),
 		prefix:  strings.ToLower(rand.Text()[:10]) + "-",
-		resweep: make(chan struct{}, 1),
+		resweep: make(chan struct{}, 1), workers: newWorkers(),
 	}
 	n.commits = sampled(n.log)
 	n.quiet, n.empty = make(chan struct{}, 1), make(chan struct{}, 1)
@@ -95,6 +96,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	}
 	err = errors.Join(err, n.awaitEmpty(ctx), wait(ctx, &n.tasks, "background work"))
 	n.system.Shutdown()
+	n.workers.stop()
 	return err
 }
 

@@ -69,6 +69,8 @@ func (w *watching) again() {
 // list tells the grain what the hypervisor is and has; if it cannot be read, it
 // is tried again later.
 func (w *watching) list() {
+	w.facts.Lock()
+	defer w.facts.Unlock()
 	m, err := w.read()
 	if err != nil {
 		if w.hosts.ctx.Err() == nil {

@@ -74,3 +74,10 @@ type Store interface {
 	// Close ends the store; commits under way are finished first.
 	Close() error
 }
+
+// Submitter is a Store that can commit without a goroutine that waits for it.
+// Done is called once with what Commit would have returned, on any goroutine,
+// and must not block. Submit waits only while the store's queue is full.
+type Submitter interface {
+	Submit(txn Txn, done func(revision uint64, err error))
+}

@@ -43,13 +43,19 @@ type Options struct {
 type Store struct {
 	db      *bbolt.DB
 	queue   chan *request
-	closing chan struct{} // closed by Close: no more requests are taken
+	closing chan struct{} // closed by Close once nothing is queued any more
 	done    chan struct{} // closed when the committer has ended
 	once    sync.Once
 	err     error // of closing the file
+
+	mu     sync.RWMutex
+	closed bool
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store     = (*Store)(nil)
+	_ store.Submitter = (*Store)(nil)
+)
 
 // Open opens the file at path, making it if it is absent. It is refused with a
 // Conflict if another process has it open, and with Invalid if it is damaged.
@@ -134,6 +140,9 @@ func explain(path string, err error) error {
 // Close is store.Store's.
 func (s *Store) Close() error {
 	s.once.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
 		close(s.closing)
 		<-s.done
 		s.err = s.db.Close()
@@ -145,12 +154,12 @@ func (s *Store) usable(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store: %w: %w", err, messages.Unavailable)
 	}
-	select {
-	case <-s.closing:
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
 		return store.ErrClosed
-	default:
-		return nil
 	}
+	return nil
 }
 
 func encode(revision uint64, value []byte) []byte {

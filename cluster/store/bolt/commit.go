@@ -11,11 +11,10 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-// request is one Commit that waits. It has its own copy of nothing: its caller
-// does not return before it is answered, or gives up the values with ctx.
+// request is one transaction that waits.
 type request struct {
-	txn    store.Txn
-	answer chan outcome // holds one
+	txn  store.Txn
+	done func(revision uint64, err error)
 }
 
 type outcome struct {
@@ -26,35 +25,34 @@ type outcome struct {
 // Commit is store.Store's. A ctx that ends while the transaction waits or is
 // written leaves the outcome unknown.
 func (s *Store) Commit(ctx context.Context, txn store.Txn) (uint64, error) {
-	if err := store.CheckTxn(txn); err != nil {
-		return 0, err
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("commit: %w: %w", err, messages.Unavailable)
 	}
-	if err := s.usable(ctx); err != nil {
-		return 0, err
-	}
-	r := &request{txn: txn, answer: make(chan outcome, 1)}
+	answer := make(chan outcome, 1)
+	s.Submit(txn, func(revision uint64, err error) { answer <- outcome{revision, err} })
 	select {
-	case s.queue <- r:
-	case <-s.closing:
-		return 0, store.ErrClosed
-	case <-ctx.Done():
-		return 0, fmt.Errorf("commit: %w: %w", ctx.Err(), messages.Unavailable)
-	}
-	select {
-	case o := <-r.answer:
+	case o := <-answer:
 		return o.revision, o.err
 	case <-ctx.Done():
 		return 0, fmt.Errorf("commit: %w: %w", ctx.Err(), messages.Unavailable)
-	case <-s.done:
-		// It was queued as the committer ended: either it was answered in the
-		// last batch, or never taken.
-		select {
-		case o := <-r.answer:
-			return o.revision, o.err
-		default:
-			return 0, store.ErrClosed
-		}
 	}
+}
+
+// Submit is store.Submitter's. The lock keeps Close from ending the committer
+// between the look at closed and the queue.
+func (s *Store) Submit(txn store.Txn, done func(revision uint64, err error)) {
+	if err := store.CheckTxn(txn); err != nil {
+		done(0, err)
+		return
+	}
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		done(0, store.ErrClosed)
+		return
+	}
+	s.queue <- &request{txn, done}
+	s.mu.RUnlock()
 }
 
 func (s *Store) commitLoop() {
@@ -105,7 +103,7 @@ func (s *Store) write(batch []*request) {
 		if err != nil {
 			outcomes[i] = outcome{err: fmt.Errorf("commit: %w: %w", err, messages.Unavailable)}
 		}
-		r.answer <- outcomes[i]
+		r.done(outcomes[i].revision, outcomes[i].err)
 	}
 }
 
