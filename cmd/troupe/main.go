@@ -64,6 +64,6 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return settingError{err} })
 	root.AddGroup(&cobra.Group{ID: "cloud", Title: "Commands that run a cloud:"})
 	client.Add(root)
-	root.AddCommand(versionCommand())
+	root.AddCommand(devCommand(), adminCommand(), versionCommand())
 	return root
 }

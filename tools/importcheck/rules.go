@@ -10,7 +10,7 @@ const module = "github.com/troupe-cloud/troupe"
 
 // order is the architecture: a package imports only what stands to its left, or
 // in its own room. The last rooms hold tests of the whole.
-var order = []string{"messages", "drivers", "actors", "cluster", "gateway", "cmd", "e2e"}
+var order = []string{"scripts", "messages", "drivers", "actors", "cluster", "gateway", "cmd", "e2e"}
 
 // owners names the one room that may import a module from outside.
 var owners = map[string]string{

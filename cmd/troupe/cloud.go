@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/troupe-cloud/troupe/actors/scheduler"
+	"github.com/troupe-cloud/troupe/cluster"
+	"github.com/troupe-cloud/troupe/cluster/store"
+	"github.com/troupe-cloud/troupe/cluster/store/bolt"
+	"github.com/troupe-cloud/troupe/drivers/blobs"
+	"github.com/troupe-cloud/troupe/gateway/openstack/image"
+)
+
+// nodeName is the name of the one node of `troupe dev`.
+const nodeName = "dev"
+
+// cloud is everything that runs in one process. What was opened is closed in
+// the opposite order.
+type cloud struct {
+	config      devConfig
+	log         zerolog.Logger
+	url         string
+	hypervisors string // for the ready line
+	failed      chan error
+
+	listener  net.Listener
+	store     store.Store
+	blobs     *blobs.Store
+	node      *cluster.Node
+	client    *cluster.Client
+	networkID string
+
+	closers []closer
+}
+
+type closer struct {
+	what string
+	do   func(context.Context) error
+}
+
+func (c *cloud) onStop(what string, do func(context.Context) error) {
+	c.closers = append(c.closers, closer{what, do})
+}
+
+// stop closes everything, newest first, and says what did not end well.
+func (c *cloud) stop(ctx context.Context) error {
+	var all []error
+	for i := len(c.closers) - 1; i >= 0; i-- {
+		if err := c.closers[i].do(ctx); err != nil {
+			all = append(all, fmt.Errorf("%s: %w", c.closers[i].what, err))
+		}
+	}
+	c.closers = nil
+	return errors.Join(all...)
+}
+
+// startCloud starts everything. If a part cannot start, the others are stopped.
+func startCloud(ctx context.Context, config devConfig, log zerolog.Logger) (*cloud, error) {
+	c := &cloud{config: config, log: log, failed: make(chan error, 1)}
+	for _, part := range []struct {
+		what  string
+		start func(context.Context) error
+	}{
+		{"listen", c.bind},
+		{"data folder", c.openData},
+		{"runtime", c.startNode},
+		{"first start", c.furnish},
+		{"hypervisors", c.attachHosts},
+		{"HTTP", c.serve},
+	} {
+		if err := part.start(ctx); err != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+			defer cancel()
+			return nil, errors.Join(fmt.Errorf("%s: %w", part.what, err), c.stop(ctx))
+		}
+	}
+	return c, nil
+}
+
+// openData opens the store and the contents of images. QEMU may run as another
+// user: it must get through the folder, but cannot list it.
+func (c *cloud) openData(context.Context) error {
+	if err := os.MkdirAll(c.config.Data, 0o711); err != nil {
+		return err
+	}
+	db, err := bolt.Open(filepath.Join(c.config.Data, storeFile), bolt.Options{})
+	if err != nil {
+		return err
+	}
+	c.store = db
+	c.onStop("store", func(context.Context) error { return db.Close() })
+	c.blobs, err = blobs.Open(filepath.Join(c.config.Data, "images"))
+	return err
+}
+
+func (c *cloud) startNode(ctx context.Context) error {
+	node, err := cluster.Start(ctx, cluster.Config{
+		Name: nodeName, Store: c.store, Kinds: kinds(scheduler.Mode(c.config.SchedulerMode)), Log: c.log,
+		Discard: func(ctx context.Context, sha256 string) error {
+			return c.blobs.Discard(ctx, sha256, image.Wanted(c.client))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	c.node, c.client = node, node.Client()
+	c.onStop("runtime", node.Stop)
+	return nil
+}
+
+// listen serves h on l until the cloud stops. A listener that breaks ends the cloud.
+func (c *cloud) listen(what string, l net.Listener, server *http.Server) {
+	go func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			select {
+			case c.failed <- fmt.Errorf("%s: %w", what, err):
+			default:
+			}
+		}
+	}()
+	c.onStop(what, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			return errors.Join(err, server.Close())
+		}
+		return nil
+	})
+}
+
+// drainTimeout is how long requests under way may take to end.
+const drainTimeout = 8 * time.Second

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/troupe-cloud/troupe/cluster"
+	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/openstack/compute"
+	"github.com/troupe-cloud/troupe/gateway/openstack/identity"
+	"github.com/troupe-cloud/troupe/gateway/openstack/image"
+	"github.com/troupe-cloud/troupe/gateway/ops"
+	"github.com/troupe-cloud/troupe/gateway/troupe"
+)
+
+// Limits of the HTTP server. Bodies have their own, in package api.
+const (
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+	// maxWaiting is how many messages may wait in mailboxes before new requests
+	// are answered 503.
+	maxWaiting = 8192
+)
+
+// bind takes the address early: one that is in use is found before anything else
+// is done.
+func (c *cloud) bind(ctx context.Context) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.config.Listen)
+	if err != nil {
+		return err
+	}
+	c.listener = l
+	c.onStop("listener", func(context.Context) error {
+		_ = l.Close() // closed already where it served
+		return nil
+	})
+	port := l.Addr().(*net.TCPAddr)
+	host := port.IP.String()
+	if port.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	c.url = "http://" + net.JoinHostPort(host, fmt.Sprint(port.Port))
+	return nil
+}
+
+// serve mounts every dialect and begins to answer.
+func (c *cloud) serve(context.Context) error {
+	keys, err := identity.OpenKeys(c.config.Data, time.Now())
+	if err != nil {
+		return err
+	}
+	id, err := identity.New(identity.Config{
+		Client: c.client, Keys: keys, Log: c.log, TokenLife: c.config.TokenLife, Catalog: catalog(),
+	})
+	if err != nil {
+		return err
+	}
+	server := api.NewServer(api.Config{
+		Auth: id, Log: c.log, RatePerClient: c.config.RatePerClient,
+		Pressure: func() float64 { return float64(c.client.Pressure()) / maxWaiting },
+	})
+	for _, d := range c.dialects(id) {
+		server.Mount(d)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", server.Handler())
+	ops.Mount(mux, ops.Config{Version: versionText(), Ready: c.ready, Stats: c.client.Stats, InFlight: server.InFlight})
+	c.listen("HTTP", c.listener, &http.Server{
+		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: stdlog.New(c.log.With().Str("lib", "net/http").Logger().Level(zerolog.DebugLevel), "", 0),
+	})
+	return nil
+}
+
+// catalog names what dialects serves; clients call every service they see.
+func catalog() []identity.Service {
+	return []identity.Service{
+		{Type: "compute", Name: "nova", Path: compute.Prefix + "/v2.1"},
+		{Type: "image", Name: "glance", Path: image.Prefix},
+	}
+}
+
+func (c *cloud) dialects(id *identity.Identity) []api.Dialect {
+	return []api.Dialect{
+		id.Dialect(),
+		compute.New(compute.Config{Client: c.client}).Dialect(),
+		image.New(image.Config{Client: c.client, Blobs: c.blobs}).Dialect(),
+		troupe.Dialect(levels{}),
+	}
+}
+
+// ready says whether the store answers.
+func (c *cloud) ready(ctx context.Context) error {
+	_, _, err := c.client.List(ctx, cluster.Page{Prefix: "ready/", Limit: 1})
+	return err
+}
