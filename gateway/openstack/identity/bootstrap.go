@@ -23,6 +23,7 @@ type Setup struct {
 	BaseURL        string // scheme://host:port that clients reach us at
 	ComputeVersion string // the newest compute microversion, e.g. "2.93"
 	Region         string // "": DefaultRegion
+	HashCost       int    // of bcrypt; 0: DefaultHashCost
 }
 
 // Credentials are the administrator's, as credentials.json holds them.
@@ -78,7 +79,7 @@ func Bootstrap(ctx context.Context, s Setup) (*Credentials, error) {
 
 // found asks the directory to make what c says.
 func (s Setup) found(ctx context.Context, c *Credentials) error {
-	h, err := newHasher(0)
+	h, err := newHasher(s.HashCost)
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func ResetAdmin(ctx context.Context, s Setup) (*Credentials, error) {
 		return nil, fmt.Errorf("the first administrator or its project has been deleted: %w", messages.NotFound)
 	}
 	c := &Credentials{UserID: is.UserId, UserName: users.Users[0].Name, ProjectID: is.ProjectId, ProjectName: projects.Projects[0].Name, Password: newPassword()}
-	h, err := newHasher(0)
+	h, err := newHasher(s.HashCost)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func newCloud(t testing.TB) *cloud {
 }
 
 func (c *cloud) setup() Setup {
-	return Setup{Client: c.client, Dir: c.dir, BaseURL: c.url, ComputeVersion: "2.93"}
+	return Setup{Client: c.client, Dir: c.dir, BaseURL: c.url, ComputeVersion: "2.93", HashCost: 4}
 }
 
 func (c *cloud) ok(err error) {
