@@ -23,6 +23,9 @@ import (
 const (
 	headerTimeout  = 10 * time.Second
 	idleTimeout    = 2 * time.Minute
+	// stallTimeout ends a client that stops sending or reading. Uploads and
+	// downloads push it before them as long as they move.
+	stallTimeout = api.DefaultTimeout + 30*time.Second
 	maxHeaderBytes = 64 << 10
 	// maxWaiting is how many messages may wait in mailboxes before new requests
 	// are answered 503.
@@ -74,6 +77,7 @@ func (c *cloud) serve(context.Context) error {
 	ops.Mount(mux, ops.Config{Version: versionText(), Ready: c.ready, Stats: c.client.Stats, InFlight: server.InFlight})
 	c.listen("HTTP", c.listener, &http.Server{
 		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ReadTimeout: stallTimeout, WriteTimeout: stallTimeout,
 		ErrorLog: stdlog.New(c.log.With().Str("lib", "net/http").Logger().Level(zerolog.DebugLevel), "", 0),
 	})
 	return nil

@@ -6,8 +6,6 @@ package client
 
 import (
 	"context"
-	"fmt"
-	"net/url"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
@@ -72,14 +70,4 @@ func (a *app) networks(ctx context.Context) (*gophercloud.ServiceClient, error) 
 		return nil, err
 	}
 	return openstack.NewNetworkV2(a.provider, a.endpoint)
-}
-
-// own is the URL of a path of Troupe's own API, which stands beside compute.
-func own(compute *gophercloud.ServiceClient, path string) (string, error) {
-	u, err := url.Parse(compute.Endpoint)
-	if err != nil {
-		return "", fmt.Errorf("the catalog's compute endpoint: %w", err)
-	}
-	u.Path = path
-	return u.String(), nil
 }

@@ -2,17 +2,16 @@ package client
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/spf13/cobra"
 )
 
-// decision is why a server is where it is, as Troupe's own API answers it.
+// decision is why a server is where it is, as Troupe answers it beside the compute API.
 type decision struct {
 	Mode    string `json:"mode"`
-	Hosts   int    `json:"hosts"`
+	Hosts   int    `json:"hosts_asked"`
 	Removed []struct {
 		Filter  string `json:"filter"`
 		Hosts   int    `json:"hosts"`
@@ -44,10 +43,7 @@ func (a *app) serverExplain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			where, err := own(c, "/troupe/v1/servers/"+url.PathEscape(s.ID)+"/decision")
-			if err != nil {
-				return err
-			}
+			where := c.ServiceURL("servers", s.ID, "troupe-decision")
 			var answer struct{ Decision decision }
 			_, err = c.Get(cmd.Context(), where, &answer, &gophercloud.RequestOpts{OkCodes: []int{200}})
 			if err != nil {
