@@ -21,11 +21,11 @@ import (
 
 // Limits of the HTTP server. Bodies have their own, in package api.
 const (
-	headerTimeout  = 10 * time.Second
-	idleTimeout    = 2 * time.Minute
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
 	// stallTimeout ends a client that stops sending or reading. Uploads and
 	// downloads push it before them as long as they move.
-	stallTimeout = api.DefaultTimeout + 30*time.Second
+	stallTimeout   = api.DefaultTimeout + 30*time.Second
 	maxHeaderBytes = 64 << 10
 	// maxWaiting is how many messages may wait in mailboxes before new requests
 	// are answered 503.

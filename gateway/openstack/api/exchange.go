@@ -86,6 +86,10 @@ func (x *exchange) pass(route Route) error {
 		return err
 	}
 	resp, err := route.Handle(&x.req)
+	if route.Stream {
+		// However long it took: the answer has its own time to be written.
+		_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(x.req.server.cfg.StreamIdle)) // not every writer has deadlines
+	}
 	if err != nil {
 		return err
 	}

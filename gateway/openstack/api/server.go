@@ -38,8 +38,10 @@ type Config struct {
 	StreamIdle time.Duration // longest pause between two chunks of a Stream
 }
 
-// Server is the HTTP server of all OpenStack dialects. Mount every dialect
-// before the first request.
+// Server is the HTTP handler of all OpenStack dialects. Mount every dialect
+// before the first request. The http.Server around it should have ReadTimeout
+// and WriteTimeout a little above Timeout: they end clients that stall, and a
+// Stream pushes them before it as long as it moves.
 type Server struct {
 	cfg      Config
 	mounts   []*mount // longest prefix first
