@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"encoding/json"
 	"errors"
 	"html"
 	"net/http"
@@ -40,11 +41,18 @@ func writeError(w http.ResponseWriter, _ *api.Request, status int, err error) {
 	if name == "" {
 		name = "computeFault"
 	}
-	body := faultBody{Code: status, Message: spoken(messages.Sentence(err))}
+	body := faultBody{Code: status, Message: messages.Sentence(err)}
+	if !errors.As(err, new(inDialect)) {
+		body.Message = spoken(body.Message)
+	}
 	if name == "overLimit" {
 		body.RetryAfter = w.Header().Get("Retry-After")
 	}
-	api.WriteJSON(w, status, map[string]faultBody{name: body})
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)                         // sentences compare sizes
+	_ = e.Encode(map[string]faultBody{name: body}) // the client is gone: nobody is left to tell
 }
 
 // writeNoRoute answers in HTML, as Nova does where no resource is addressed.
@@ -71,25 +79,26 @@ func spoken(s string) string {
 	return s
 }
 
-func badRequest(format string, args ...any) error {
-	return api.Refuse(messages.Invalid, format, args...)
+// inDialect is an error whose sentence is in the API's own words already.
+type inDialect struct{ error }
+
+func (e inDialect) Unwrap() error { return e.error }
+
+func refuse(kind error, format string, args ...any) error {
+	return inDialect{api.Refuse(kind, format, args...)}
 }
 
-func notFound(format string, args ...any) error {
-	return api.Refuse(messages.NotFound, format, args...)
-}
+func badRequest(format string, args ...any) error { return refuse(messages.Invalid, format, args...) }
 
-func conflict(format string, args ...any) error {
-	return api.Refuse(messages.Conflict, format, args...)
-}
+func notFound(format string, args ...any) error { return refuse(messages.NotFound, format, args...) }
 
-func forbidden(format string, args ...any) error {
-	return api.Refuse(messages.Denied, format, args...)
-}
+func conflict(format string, args ...any) error { return refuse(messages.Conflict, format, args...) }
+
+func forbidden(format string, args ...any) error { return refuse(messages.Denied, format, args...) }
 
 // unsupported is for what the API has and this cloud has not: 501.
 func unsupported(format string, args ...any) error {
-	return api.WithStatus(http.StatusNotImplemented, api.Refuse(messages.Invalid, format, args...))
+	return api.WithStatus(http.StatusNotImplemented, badRequest(format, args...))
 }
 
 // invalidIfNone makes a missing thing the caller's mistake: in a body a

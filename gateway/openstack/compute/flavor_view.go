@@ -1,8 +1,6 @@
 package compute
 
 import (
-	"strconv"
-
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -54,5 +52,3 @@ func oneFlavor(r *api.Request, f *messages.Flavor) api.Response {
 		Flavor flavorView `json:"flavor"`
 	}{flavor(r, f)}}
 }
-
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -3,6 +3,7 @@ package compute
 import (
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
@@ -126,10 +127,11 @@ func period(records []*messages.ActionRecord, query url.Values, r *api.Request) 
 			return nil, err
 		}
 		records = slices.DeleteFunc(slices.Clone(records), func(x *messages.ActionRecord) bool {
+			at := time.Unix(0, x.UpdatedAt)
 			if name == "changes-since" {
-				return x.UpdatedAt < t.UnixNano()
+				return at.Before(t)
 			}
-			return x.UpdatedAt > t.UnixNano()
+			return at.After(t)
 		})
 	}
 	return records, nil

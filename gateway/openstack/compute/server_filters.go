@@ -147,12 +147,11 @@ func byChange(before bool) func(string, string) (matcher, error) {
 		if err != nil {
 			return nil, err
 		}
-		at := t.UnixNano()
 		return func(v *messages.InstanceView) bool {
 			if before {
-				return v.UpdatedAt <= at
+				return !time.Unix(0, v.UpdatedAt).After(t)
 			}
-			return v.UpdatedAt >= at
+			return !time.Unix(0, v.UpdatedAt).Before(t)
 		}, nil
 	}
 }
@@ -165,7 +164,7 @@ var layouts = []string{
 
 func moment(value, name string) (time.Time, error) {
 	for _, layout := range layouts {
-		if t, err := time.Parse(layout, value); err == nil && t.Year() > 1677 && t.Year() < 2262 { // what fits in nanoseconds
+		if t, err := time.Parse(layout, value); err == nil {
 			return t, nil
 		}
 	}

@@ -3,9 +3,6 @@ package compute
 import (
 	"errors"
 	"slices"
-	"strings"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/instance"
@@ -146,16 +143,12 @@ func (a *API) search(r *api.Request, q serverQuery) (found []*messages.InstanceV
 // serversOn are the servers of every project on these hosts, by host.
 func (a *API) serversOn(r *api.Request, hosts map[string]bool) (map[string][]hostedServer, error) {
 	on := map[string][]hostedServer{}
-	var v messages.InstanceView
 	err := a.each(r.Context(), instance.IndexPrefix(""), func(e actors.Entry) (bool, error) {
-		proto.Reset(&v)
-		if _, err := read(e, &v); err != nil {
-			return false, err
+		v, err := read(e, &messages.InstanceView{})
+		if err == nil && hosts[v.Host] {
+			on[v.Host] = append(on[v.Host], hostedServer{v.Name, v.Id})
 		}
-		if hosts[v.Host] {
-			on[v.Host] = append(on[v.Host], hostedServer{Name: strings.Clone(v.Name), UUID: v.Id})
-		}
-		return true, nil
+		return true, err
 	})
 	return on, err
 }
