@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -9,6 +10,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/host"
 	"github.com/troupe-cloud/troupe/actors/instance"
+	"github.com/troupe-cloud/troupe/actors/network"
 	"github.com/troupe-cloud/troupe/actors/project"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -25,6 +27,8 @@ func (w *World) check() {
 			w.checkHost(ref)
 		case project.Kind:
 			w.checkProject(ref)
+		case network.Kind:
+			w.checkNetwork(ref)
 		}
 	}
 	w.dirty = w.dirty[:0]
@@ -143,6 +147,28 @@ func (w *World) checkProject(ref actors.Ref) {
 	}
 }
 
+// checkNetwork: no address twice, everybody with a port knows that it may have
+// one, and the index has exactly the ports that there are.
+func (w *World) checkNetwork(ref actors.Ref) {
+	s := read[network.State](w, ref)
+	taken := map[string]string{}
+	for id, p := range s.Ports.All() {
+		if other, twice := taken[p.Address.String()]; twice {
+			w.fail("%v gives %v to %s and to %s", ref, p.Address, other, id)
+		}
+		taken[p.Address.String()] = id
+		if _, has := s.Instances.Get(p.InstanceID); !has && !p.Keep {
+			w.fail("%v has port %s of %s, which has none", ref, id, p.InstanceID)
+		}
+	}
+	for id := range s.Instances.All() {
+		i := read[instance.State](w, actors.Ref{Kind: instance.Kind, ID: id})
+		if !slices.ContainsFunc(i.Networks, func(n instance.Network) bool { return n.ID == ref.ID && n.Held }) {
+			w.fail("%v has ports of %s, which holds none", ref, id)
+		}
+	}
+}
+
 // settled is what must hold once the weather is calm: nothing is under way,
 // ACTIVE means running, and nothing is left of what is gone.
 func (w *World) settled() {
@@ -150,7 +176,7 @@ func (w *World) settled() {
 		ref, _ := actors.ParseUnsettledKey(key)
 		w.fail("never settled: %v: %s, rows %v", ref, w.store[actors.RecordKey(ref)].value, w.rows(ref))
 	}
-	claims, shares := map[string]string{}, map[string]bool{}
+	claims, shares, ports := map[string]string{}, map[string]bool{}, map[string]bool{}
 	for _, key := range w.rowKeys("grain/") {
 		kind, id, _ := strings.Cut(strings.TrimPrefix(key, "grain/"), "/")
 		switch kind {
@@ -162,17 +188,26 @@ func (w *World) settled() {
 			for i := range read[project.State](w, actors.Ref{Kind: kind, ID: id}).Roster.All() {
 				shares[i] = true
 			}
+		case network.Kind:
+			for i := range read[network.State](w, actors.Ref{Kind: kind, ID: id}).Instances.All() {
+				ports[i] = true
+			}
 		}
 	}
-	prefix := "grain/" + instance.Kind + "/"
-	for _, key := range w.rowKeys(prefix) {
-		w.settledInstance(strings.TrimPrefix(key, prefix), claims, shares)
+	for _, key := range w.rowKeys("grain/") {
+		if id, ok := strings.CutPrefix(key, "grain/"+instance.Kind+"/"); ok {
+			w.settledInstance(id, claims, shares)
+			w.settledPorts(id, ports)
+		}
 	}
 	for _, id := range sorted(claims) {
 		w.fail("%s holds a claim for %s, which is not there", claims[id], id)
 	}
 	for _, id := range sorted(shares) {
 		w.fail("a share of the quota is held for %s, which is not there", id)
+	}
+	for _, id := range sorted(ports) {
+		w.fail("ports are held for %s, which is not there", id)
 	}
 	for _, id := range sorted(w.users.acked) {
 		if _, ok := w.store[actors.RecordKey(actors.Ref{Kind: instance.Kind, ID: id})]; !ok {
@@ -213,4 +248,16 @@ func (w *World) settledInstance(id string, claims map[string]string, shares map[
 		w.fail("%s holds quota: %v, the project says %v", id, s.QuotaHeld, shares[id])
 	}
 	delete(shares, id)
+}
+
+func (w *World) settledPorts(id string, ports map[string]bool) {
+	s := read[instance.State](w, actors.Ref{Kind: instance.Kind, ID: id})
+	held := slices.ContainsFunc(s.Networks, func(n instance.Network) bool { return n.Held })
+	if held != ports[id] {
+		w.fail("%s holds ports: %v, the network says %v", id, held, ports[id])
+	}
+	if s.View.VmState == messages.VMState_VM_STATE_ACTIVE && len(s.View.Ports) != len(s.Networks) {
+		w.fail("%s is ACTIVE with %d of %d ports", id, len(s.View.Ports), len(s.Networks))
+	}
+	delete(ports, id)
 }

@@ -28,6 +28,7 @@ const MaxSettle = 10 * time.Minute
 func Run(seed uint64, c Config) error {
 	w := New(seed, c.Kinds, c.Hosts, c.Faults)
 	w.users = &users{w: w, network: c.Network, acked: map[string]bool{}, projects: []string{"p1", "p2"}}
+	w.calm = true // until everything is set up
 	for _, t := range c.Setup {
 		w.deliver(t.To, t.Message, func(_ actors.Message, err error) {
 			if err != nil {
@@ -35,6 +36,7 @@ func Run(seed uint64, c Config) error {
 			}
 		})
 	}
+	w.calm = false
 	for _, h := range w.hosts {
 		h.connect()
 	}
@@ -47,9 +49,6 @@ func Run(seed uint64, c Config) error {
 	}
 	if w.err == nil {
 		w.settled()
-	}
-	if w.err == nil && c.Also != nil {
-		c.Also(w)
 	}
 	if w.err != nil {
 		last := w.trace[max(0, len(w.trace)-600):]
@@ -91,10 +90,4 @@ func (w *World) quiet() bool {
 		}
 	}
 	return true
-}
-
-// Asked is what a grain answers when everything is calm; for tests.
-func (w *World) Asked(to actors.Ref, m actors.Message) (answer actors.Message, err error) {
-	w.deliver(to, m, func(a actors.Message, e error) { answer, err = a, e })
-	return answer, err
 }

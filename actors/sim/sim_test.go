@@ -3,12 +3,14 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"net/netip"
 	"sync"
 	"testing"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/host"
 	"github.com/troupe-cloud/troupe/actors/instance"
+	"github.com/troupe-cloud/troupe/actors/network"
 	"github.com/troupe-cloud/troupe/actors/project"
 	"github.com/troupe-cloud/troupe/actors/scheduler"
 )
@@ -19,7 +21,7 @@ var (
 )
 
 func kinds(mode scheduler.Mode) []actors.Kind {
-	return []actors.Kind{instance.Spec(), host.Spec(), project.Spec(), scheduler.Spec(mode)}
+	return []actors.Kind{instance.Spec(), host.Spec(), project.Spec(), network.Spec(), scheduler.Spec(mode)}
 }
 
 func play(seed uint64) error {
@@ -28,7 +30,12 @@ func play(seed uint64) error {
 	if seed%10 == 0 {
 		weather = Faults{MaxDelay: Hostile.MaxDelay} // only slow: what must work must work
 	}
-	return Run(seed, Config{Kinds: kinds(mode), Hosts: 3, Acts: 40, Faults: weather})
+	// A range so small that it runs out of addresses now and then.
+	id, net, subnet := network.Flat(netip.MustParsePrefix("10.9.0.0/29"), "admin")
+	return Run(seed, Config{
+		Kinds: kinds(mode), Hosts: 3, Acts: 40, Faults: weather, Network: id,
+		Setup: []actors.Tell{{To: network.Ref(id), Message: net}, {To: network.Ref(id), Message: subnet}},
+	})
 }
 
 // TestCloud plays whole histories of the cloud, each from one seed.

@@ -62,6 +62,7 @@ type World struct {
 	calm   bool
 
 	store map[string]stored
+	under map[string]map[string]bool // the keys of store by their first elements
 	rev   uint64
 	acts  map[actors.Ref][]*activation
 	board map[string]*messages.HostFacts
@@ -80,7 +81,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func New(seed uint64, kinds []actors.Kind, n int, f Faults) *World {
 	w := &World{
 		rng: rand.New(rand.NewPCG(seed, 0x7472_6f75_7065)), faults: f, kinds: map[string]actors.Kind{},
-		store: map[string]stored{}, acts: map[actors.Ref][]*activation{}, board: map[string]*messages.HostFacts{},
+		store: map[string]stored{}, under: map[string]map[string]bool{}, acts: map[actors.Ref][]*activation{}, board: map[string]*messages.HostFacts{},
 		gone: map[string]bool{},
 	}
 	for _, k := range kinds {
@@ -218,15 +219,32 @@ func (w *World) load(a *activation, kind actors.Kind) (*messages.Record, map[str
 	return &messages.Record{State: item.value}, rows
 }
 
-func (w *World) rowKeys(prefix string) []string {
-	var keys []string
-	for k := range w.store {
-		if strings.HasPrefix(k, prefix) {
-			keys = append(keys, k)
-		}
+// rowKeys lists the keys below a folder of the store: "unsettled/", "grain/" or
+// "part/<kind>/<id>/".
+func (w *World) rowKeys(folder string) []string { return sorted(w.under[folder]) }
+
+func folder(key string) string {
+	if rest, ok := strings.CutPrefix(key, "part/"); ok {
+		kind, rest, _ := strings.Cut(rest, "/")
+		id, _, _ := strings.Cut(rest, "/")
+		return "part/" + kind + "/" + id + "/"
 	}
-	slices.Sort(keys)
-	return keys
+	first, _, _ := strings.Cut(key, "/")
+	return first + "/"
+}
+
+func (w *World) write(key string, value []byte) {
+	in := folder(key)
+	if value == nil {
+		delete(w.store, key)
+		delete(w.under[in], key)
+		return
+	}
+	if w.under[in] == nil {
+		w.under[in] = map[string]bool{}
+	}
+	w.under[in][key] = true
+	w.store[key] = stored{value, w.rev}
 }
 
 func (w *World) drop(a *activation) {
@@ -238,9 +256,13 @@ func (w *World) drop(a *activation) {
 	}
 	a.deferred = nil
 	if a.ref.Kind == host.Kind {
-		// The shell keeps the hosts of its own hypervisors alive: a new activation
-		// asks what is there, which a stale one may have missed.
-		w.after(100*time.Millisecond, func() { w.activate(a.ref) })
+		// The node keeps the hosts of its own hypervisors alive, and lists what is
+		// there whenever one has stopped: it may have swallowed what it was told.
+		w.after(100*time.Millisecond, func() {
+			if h := w.hypervisor(a.ref.ID); h.connected {
+				h.list()
+			}
+		})
 	}
 }
 
@@ -281,13 +303,9 @@ func (w *World) commit(a *activation, t actors.Turn) bool {
 	}
 	w.rev++
 	a.rev = w.rev
-	w.store[key] = stored{t.State.Encoded(), w.rev}
+	w.write(key, t.State.Encoded())
 	for _, wr := range t.Writes {
-		if wr.Value == nil {
-			delete(w.store, wr.Key)
-		} else {
-			w.store[wr.Key] = stored{wr.Value, w.rev}
-		}
+		w.write(wr.Key, wr.Value)
 	}
 	w.dirty = append(w.dirty, a.ref)
 	return true
