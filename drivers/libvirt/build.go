@@ -63,7 +63,9 @@ func (d *Driver) buildNew(ctx context.Context, conn *lv.Connect, spec *messages.
 	var defined *lv.Domain
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, d.undo(ctx, id, defined))
+			if failed := d.undo(ctx, id, defined); failed != nil {
+				err = errors.Join(err, failed)
+			}
 		}
 		if defined != nil {
 			_ = defined.Free()

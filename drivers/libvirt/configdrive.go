@@ -32,7 +32,10 @@ func makeConfigDrive(ctx context.Context, files map[string][]byte, iso string) e
 	}
 	_, err = tool(ctx, "genisoimage", "-quiet", "-input-charset", "utf-8", "-publisher", "Troupe", "-allow-lowercase", "-allow-multidot", "-ldots", "-l",
 		"-V", configLabel, "-R", "-J", "-joliet-long", "-o", iso, tree)
-	return err
+	if err != nil {
+		return err
+	}
+	return os.Chmod(iso, 0o600) // it may hold passwords
 }
 
 // writeInto writes one file with its folders; nothing can leave the root.

@@ -30,7 +30,10 @@ func makeDisk(ctx context.Context, spec *messages.DomainSpec, base, disk string)
 	// write a qcow2 header into a raw image and so read files of the host.
 	_, err = tool(ctx, "qemu-img", "create", "-q", "-f", "qcow2", "-F", spec.GetImageFormat(), "-b", base,
 		"--", disk, strconv.FormatInt(size, 10))
-	return err
+	if err != nil {
+		return err
+	}
+	return os.Chmod(disk, 0o600)
 }
 
 // imageInfo is what we need of qemu-img's answer.

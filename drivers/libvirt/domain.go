@@ -140,9 +140,14 @@ func seenIfOurs(dom *lv.Domain) (drivers.Domain, error) {
 	return drivers.Domain{}, err
 }
 
-// lookAt tells what a domain that changed is now.
+// lookAt tells what a domain that changed is now. While an operation of ours is
+// under way on it, what is seen may be halfway (off, in a reboot): the look is put
+// off to the operation's end.
 func (d *Driver) lookAt(id string) {
-	defer d.wakeAll(id)
+	d.wakeAll(id)
+	if d.putOff(id) {
+		return
+	}
 	conn, err := d.connection()
 	if err != nil {
 		return // the next Connected makes everybody look
@@ -164,6 +169,16 @@ func (d *Driver) lookAt(id string) {
 	default:
 		d.cfg.Log.Warn().Err(err).Str("id", id).Msg("domain changed but cannot be read")
 	}
+}
+
+func (d *Driver) putOff(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	o, busy := d.locks[id]
+	if busy {
+		o.changed = true
+	}
+	return busy
 }
 
 func (d *Driver) wakeAll(id string) {

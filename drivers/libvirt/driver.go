@@ -32,7 +32,13 @@ type Driver struct {
 	pending map[string]bool
 	waiting map[string]map[int]chan struct{}
 	waiters int
-	locks   map[string]chan struct{} // by instance; one changing operation each
+	locks   map[string]*operation // by instance; one changing operation each
+}
+
+// operation is a changing operation under way.
+type operation struct {
+	free    chan struct{} // closed when it has ended
+	changed bool          // an event came for the domain meanwhile
 }
 
 var _ drivers.Driver = (*Driver)(nil)
@@ -49,10 +55,17 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	d := &Driver{
 		cfg: cfg, kind: hostDomainType(), cache: cfg.cacheMode(),
 		look: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
-		pending: map[string]bool{}, waiting: map[string]map[int]chan struct{}{}, locks: map[string]chan struct{}{},
+		pending: map[string]bool{}, waiting: map[string]map[int]chan struct{}{}, locks: map[string]*operation{},
 	}
 	d.close = sync.OnceFunc(func() { close(d.closing) })
-	l, err := call(ctx, func() (*link, error) { return dial(cfg.URI, d.changed) })
+	l, err := call(ctx, func() (*link, error) {
+		l, err := dial(cfg.URI, d.changed)
+		if err == nil && ctx.Err() != nil { // nobody waits for it any more
+			l.close()
+			return nil, ctx.Err()
+		}
+		return l, err
+	})
 	if err != nil {
 		return nil, wrap("connect to "+cfg.URI, "", err)
 	}
@@ -131,20 +144,28 @@ func (d *Driver) lock(ctx context.Context, id string) (unlock func(), err error)
 		d.mu.Lock()
 		busy, ok := d.locks[id]
 		if !ok {
-			free := make(chan struct{})
-			d.locks[id] = free
+			o := &operation{free: make(chan struct{})}
+			d.locks[id] = o
 			d.mu.Unlock()
-			return func() {
-				d.mu.Lock()
-				delete(d.locks, id)
-				d.mu.Unlock()
-				close(free)
-			}, nil
+			return func() { d.unlock(id, o) }, nil
 		}
 		d.mu.Unlock()
 		select {
-		case <-busy:
+		case <-busy.free:
 		case <-ctx.Done():
 		}
+	}
+}
+
+// unlock ends an operation, and has the domain looked at if something happened to
+// it meanwhile.
+func (d *Driver) unlock(id string, o *operation) {
+	d.mu.Lock()
+	delete(d.locks, id)
+	changed := o.changed
+	d.mu.Unlock()
+	close(o.free)
+	if changed {
+		d.changed(namePrefix + id)
 	}
 }

@@ -51,7 +51,16 @@ func wrap(what, id string, err error) error {
 		}
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	return fmt.Errorf("%s: %w: %w", what, err, kind(err))
+	return fmt.Errorf("%s: %w: %w", what, plain(err), kind(err))
+}
+
+// plain is err with libvirt's own sentence, instead of its numbers, if it is one
+// of libvirt's.
+func plain(err error) error {
+	if e, ok := err.(lv.Error); ok {
+		return errors.New(e.Message)
+	}
+	return err
 }
 
 func kind(err error) error {

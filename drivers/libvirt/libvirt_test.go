@@ -3,8 +3,11 @@
 package libvirt
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/drivers/drivertest"
+	"github.com/troupe-cloud/troupe/drivers/libvirt/flatnet"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -122,20 +126,48 @@ func (r *real) broken(t *testing.T) map[string]drivertest.Broken {
 	return all
 }
 
+// metadata serves what a metadata service would, inside the network, and tells
+// the addresses it was asked from.
+func (r *real) metadata(t *testing.T) (from <-chan string) {
+	t.Helper()
+	ln, err := r.net.Listen(t.Context(), flatnet.MetadataAddress+":80")
+	must(t, err)
+	asked := make(chan string, 10)
+	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		host, _, _ := net.SplitHostPort(q.RemoteAddr)
+		asked <- host
+		fmt.Fprintf(w, "you are %s", host)
+	})}
+	go func() { _ = server.Serve(ln) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return asked
+}
+
+const userData = `#!/bin/sh
+echo user data of $(hostname)
+timeout 10 wget -q -O - http://169.254.169.254/latest/meta-data/instance-id; echo
+ip route | sed 's/^/route /'
+echo done
+`
+
 // TestBoot is one whole life of a guest, as its user sees it.
 func TestBoot(t *testing.T) {
 	r := realHypervisor(t)
 	s := r.spec()
 	id := s.GetInstanceId()
-	t.Cleanup(func() { _ = r.driver.Delete(t.Context(), id, 1<<40) })
+	t.Cleanup(func() { _ = r.driver.Delete(context.Background(), id, 1<<40) })
+	s.ConfigFiles["openstack/latest/user_data"] = []byte(userData)
+	asked := r.metadata(t)
 	must(t, r.driver.Build(t.Context(), s))
 	if !r.onBridge(t, r.taps[id]) {
 		t.Errorf("the port's device %s is not on the bridge", r.taps[id])
 	}
-	console := string(r.console(t, id, "TESTIMG READY", 1))
+	r.console(t, id, "TESTIMG READY", 1)
+	console := string(r.console(t, id, "TESTIMG RUN-END", 1))
+	address := s.GetNics()[0].GetAddress()
 	for _, want := range []string{
 		"META source=configdrive instance-id=" + id, "hostname=" + drivertest.Hostname,
-		"hello from " + id, "ip=" + s.GetNics()[0].GetAddress() + "/16", "mac=" + s.GetNics()[0].GetMac(), "mtu=1450",
+		"RUN: user data of " + drivertest.Hostname, "RUN: you are " + address, "ip=" + address + "/16", "mac=" + s.GetNics()[0].GetMac(), "mtu=1450",
 		"DISK vda bytes=1073741824",
 	} {
 		if !strings.Contains(console, want) {
@@ -145,8 +177,11 @@ func TestBoot(t *testing.T) {
 	if t.Failed() {
 		t.Log(console)
 	}
-	if strings.Contains(console, " gw=10.") {
-		t.Error("the guest was given a default route")
+	if strings.Contains(console, "route default") || !strings.Contains(console, "route 169.254.169.254") {
+		t.Error("the guest has a default route, or none to the metadata service")
+	}
+	if from := <-asked; from != address {
+		t.Errorf("the metadata service was asked by %s", from)
 	}
 	if _, err := os.Stat(r.driver.VNC(id)); err != nil {
 		t.Error(err)
@@ -166,7 +201,7 @@ func TestDeathWhileAway(t *testing.T) {
 	r := realHypervisor(t)
 	s := r.spec()
 	id := s.GetInstanceId()
-	t.Cleanup(func() { _ = r.driver.Delete(t.Context(), id, 1<<40) })
+	t.Cleanup(func() { _ = r.driver.Delete(context.Background(), id, 1<<40) })
 	must(t, r.driver.Build(t.Context(), s))
 	events := r.driver.Watch(t.Context())
 	if e := <-events; e.Kind != drivers.Connected {
@@ -196,6 +231,30 @@ func TestDeathWhileAway(t *testing.T) {
 	if left := r.leavings(t, id); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
+}
+
+// TestRawImage builds on a raw image, with a disk as large as the image.
+func TestRawImage(t *testing.T) {
+	r := realHypervisor(t)
+	path := filepath.Join(t.TempDir(), "raw")
+	if out, err := exec.Command("qemu-img", "convert", "-O", "raw", r.images[r.image], path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	sum, err := r.images.add(path)
+	must(t, err)
+	s := r.spec()
+	s.ImageSha256, s.ImageFormat, s.DiskGib = sum, "raw", 0
+	id := s.GetInstanceId()
+	t.Cleanup(func() { _ = r.driver.Delete(context.Background(), id, 1<<40) })
+	must(t, r.driver.Build(t.Context(), s))
+	info, err := tool(t.Context(), "qemu-img", "info", "-U", "--output=json", "-f", "qcow2", "--", r.driver.cfg.file(id, diskName))
+	must(t, err)
+	for _, want := range []string{`"backing-filename-format": "raw"`, `"virtual-size": 41943040`} {
+		if !strings.Contains(string(info), want) {
+			t.Errorf("the disk lacks %s: %s", want, info)
+		}
+	}
+	must(t, r.driver.Delete(t.Context(), id, 2))
 }
 
 func TestNoLibvirtd(t *testing.T) {

@@ -77,7 +77,7 @@ func realHypervisor(t *testing.T) *real {
 	return shared
 }
 
-func startReal() (*real, error) {
+func startReal() (started *real, err error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("a private libvirtd needs root")
 	}
@@ -90,7 +90,8 @@ func startReal() (*real, error) {
 	defer cancel()
 	build := exec.CommandContext(ctx, "../../scripts/build-test-image.sh")
 	build.Stderr = os.Stderr
-	out, err := build.Output()
+	var out []byte
+	out, err = build.Output()
 	if err != nil {
 		return nil, fmt.Errorf("test image: %w", err)
 	}
@@ -101,13 +102,18 @@ func startReal() (*real, error) {
 	if r.dir, err = os.MkdirTemp("/tmp", "trt"); err != nil { // short: sockets live in it
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(r.dir)
+		}
+	}()
 	name := "trt" + uuid.NewString()[:8]
 	r.net, err = flatnet.Open(ctx, flatnet.Config{CIDR: netip.MustParsePrefix("10.88.0.0/16"), MTU: 1450, Namespace: name})
 	if err != nil {
 		return nil, err
 	}
 	r.node = node.Node{Dir: r.dir, Name: "a", Namespace: name}
-	if err := r.node.Start(ctx); err != nil {
+	if err = r.node.Start(ctx); err != nil {
 		return nil, errors.Join(err, r.net.Teardown(ctx))
 	}
 	r.driver, err = New(ctx, Config{URI: r.node.URI(), Dir: filepath.Join(r.dir, "instances"), Images: r.images, Network: r.net,

@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -45,6 +46,7 @@ const MetadataAddress = "169.254.169.254"
 type Network struct {
 	cfg  Config
 	dhcp *server
+	lock *os.File // held: two processes would end each other's DHCP server
 
 	mu sync.Mutex // guards the files of the leases
 }
@@ -58,18 +60,35 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 		return nil, fmt.Errorf("network namespaces need root: %w", messages.Denied)
 	}
 	n := &Network{cfg: cfg}
-	if err := n.makeLinks(ctx); err != nil {
-		return nil, err
-	}
 	if err := os.MkdirAll(n.hostsDir(), 0o755); err != nil {
 		return nil, fmt.Errorf("network %s: %w", cfg.Namespace, err)
 	}
-	var err error
-	n.dhcp, err = startServer(ctx, n)
+	if err := n.takeLock(); err != nil {
+		return nil, err
+	}
+	err := n.makeLinks(ctx)
+	if err == nil {
+		n.dhcp, err = startServer(ctx, n)
+	}
 	if err != nil {
+		_ = n.lock.Close()
 		return nil, err
 	}
 	return n, nil
+}
+
+// takeLock makes this process the network's only one. The lock ends with it.
+func (n *Network) takeLock() error {
+	f, err := os.OpenFile(filepath.Join(n.cfg.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("network %s: %w", n.cfg.Namespace, err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("network %s is in use by another process: %w", n.cfg.Namespace, messages.Conflict)
+	}
+	n.lock = f
+	return nil
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,14}$`) // 15: the kernel's limit for an interface
@@ -120,12 +139,13 @@ func (n *Network) Gateway() netip.Addr { return n.cfg.Gateway }
 // do; the next Open adopts them.
 func (n *Network) Close() error {
 	n.dhcp.release()
-	return nil
+	return n.lock.Close()
 }
 
 // Teardown ends the DHCP server and removes the namespace with all that is in it.
 // Guests must be gone before.
 func (n *Network) Teardown(ctx context.Context) error {
+	defer n.lock.Close()
 	if err := n.dhcp.stop(ctx); err != nil {
 		return err
 	}

@@ -204,6 +204,9 @@ func TestAdoptionAndSupervision(t *testing.T) {
 	n := open(t)
 	id := uuid.NewString()
 	lease(t, n, id, mac1, "10.88.0.77")
+	if _, err := Open(t.Context(), testConfig(n.cfg.Namespace)); !errors.Is(err, messages.Conflict) {
+		t.Errorf("opened twice: %v", err)
+	}
 	_ = n.Close() // as the end of a process: dnsmasq goes on
 	old := n.dhcp.exited
 
