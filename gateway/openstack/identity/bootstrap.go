@@ -21,7 +21,7 @@ type Setup struct {
 	Client         cluster.Asker
 	Dir            string // where the files go; must exist
 	BaseURL        string // scheme://host:port that clients reach us at
-	ComputeVersion string // the newest compute microversion, e.g. "2.93"
+	ComputeVersion string // the newest compute microversion of this cloud, e.g. "2.93"
 	Region         string // "": DefaultRegion
 	HashCost       int    // of bcrypt; 0: DefaultHashCost
 }

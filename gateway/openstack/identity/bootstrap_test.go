@@ -26,7 +26,7 @@ func TestBootstrapFiles(t *testing.T) {
 	c.ok(err)
 	raw, err := os.ReadFile(filepath.Join(c.dir, openrcFile))
 	c.ok(err)
-	for _, line := range []string{"export OS_AUTH_URL='http://127.0.0.1:9/identity/v3'\n", "export OS_COMPUTE_API_VERSION='2.93'\n", "export OS_IDENTITY_API_VERSION='3'\n"} {
+	for _, line := range []string{"export OS_AUTH_URL='http://127.0.0.1:9/identity/v3'\n", "export OS_COMPUTE_API_VERSION='2.90'\n", "export OS_IDENTITY_API_VERSION='3'\n"} {
 		if !strings.Contains(string(raw), line) {
 			t.Errorf("openrc lacks %q", line)
 		}

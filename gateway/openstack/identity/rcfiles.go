@@ -10,6 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/troupe-cloud/troupe/actors/directory"
+	"github.com/troupe-cloud/troupe/gateway/openstack/api"
 )
 
 // The files that tell people and programs how to log in.
@@ -21,6 +22,21 @@ const (
 	// CloudName is what clouds.yaml calls this cloud.
 	CloudName = "troupe"
 )
+
+// clientVersion is the newest compute microversion that the files ask for.
+// Clients refuse to start when told of one that they do not know (the
+// python-openstackclient of Debian 12 knows 2.90), and from 2.92 on the server
+// makes no key pairs, which the same client still relies on.
+var clientVersion = api.Version{Major: 2, Minor: 90}
+
+// computeVersion is the newest one that both sides know.
+func (s Setup) computeVersion() string {
+	v, err := api.ParseVersion(s.ComputeVersion)
+	if err != nil || v.AtLeast(clientVersion.Minor) {
+		return clientVersion.String()
+	}
+	return v.String()
+}
 
 // write brings the three files up to date and returns what they say.
 func (s Setup) write(c *Credentials) (*Credentials, error) {
@@ -59,7 +75,7 @@ func (s Setup) openrc(c *Credentials) []byte {
 	for _, v := range [][2]string{
 		{"OS_AUTH_URL", c.AuthURL}, {"OS_USERNAME", c.UserName}, {"OS_PASSWORD", c.Password},
 		{"OS_PROJECT_NAME", c.ProjectName}, {"OS_USER_DOMAIN_ID", c.DomainID}, {"OS_PROJECT_DOMAIN_ID", c.DomainID},
-		{"OS_REGION_NAME", c.Region}, {"OS_IDENTITY_API_VERSION", "3"}, {"OS_COMPUTE_API_VERSION", s.ComputeVersion},
+		{"OS_REGION_NAME", c.Region}, {"OS_IDENTITY_API_VERSION", "3"}, {"OS_COMPUTE_API_VERSION", s.computeVersion()},
 	} {
 		fmt.Fprintf(&b, "export %s=%s\n", v[0], quote(v[1]))
 	}
@@ -74,7 +90,7 @@ func (s Setup) clouds(c *Credentials) ([]byte, error) {
 	raw, err := yaml.Marshal(object{"clouds": object{CloudName: object{
 		"auth": object{"auth_url": c.AuthURL, "username": c.UserName, "password": c.Password, "project_name": c.ProjectName,
 			"user_domain_id": c.DomainID, "project_domain_id": c.DomainID},
-		"region_name": c.Region, "identity_api_version": "3", "compute_api_version": s.ComputeVersion,
+		"region_name": c.Region, "identity_api_version": "3", "compute_api_version": s.computeVersion(),
 	}}})
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", cloudsFile, err)
