@@ -65,7 +65,7 @@ func newLookup(n *Node, kinds []actors.Kind) (*lookup, error) {
 				return orphan{}
 			}
 			return s.next
-		}, actor.WithDispatcher(l.node.workers))
+		}, actor.WithDispatcher(l.node.workers), actor.WithOnInit(initialise))
 	}
 	return l, nil
 }
@@ -77,6 +77,13 @@ type orphan struct{}
 func (orphan) Receive(c actor.Context) {
 	if _, ok := c.Message().(*actor.Started); ok {
 		c.Stop(c.Self())
+	}
+}
+
+// initialise gives a grain its address before its first message.
+func initialise(c actor.Context) {
+	if g, ok := c.Actor().(*grain); ok {
+		g.pid = c.Self()
 	}
 }
 
@@ -120,16 +127,17 @@ func (l *lookup) activate(s *shard, ref actors.Ref) (*grain, error) {
 	}
 	n := strconv.FormatUint(l.spawned.Add(1), 36)
 	g := &grain{node: l.node, kind: k, ref: ref, activation: l.node.prefix + n}
-	s.next = g
-	pid, err := l.node.system.Root.SpawnNamed(s.props, ref.String()+"$"+n)
-	s.next = nil
-	if err != nil {
-		return nil, fmt.Errorf("activate %v: %w: %w", ref, err, messages.Internal)
-	}
-	g.pid = pid
-	s.grains[ref] = g
 	k.live.Add(1)
 	l.node.live.Add(1)
+	s.next = g
+	_, err := l.node.system.Root.SpawnNamed(s.props, ref.String()+"$"+n)
+	s.next = nil
+	if err != nil {
+		k.live.Add(-1)
+		l.node.grainGone()
+		return nil, fmt.Errorf("activate %v: %w: %w", ref, err, messages.Internal)
+	}
+	s.grains[ref] = g
 	return g, nil
 }
 
