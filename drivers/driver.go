@@ -17,6 +17,8 @@ import (
 // NotFound (no such domain), Exhausted (disk or memory full), Invalid (a spec
 // or image that can never work), Conflict (an order older than the domain has
 // seen), Unavailable (no connection, or ctx ended: the outcome is unknown).
+// A domain that is not ours does not exist for any of them: it is NotFound, not
+// listed and never changed, whatever its name or UUID; to build over one is Conflict.
 type Driver interface {
 	// Inventory says what the hypervisor has.
 	Inventory(ctx context.Context) (*messages.Inventory, error)
@@ -58,6 +60,9 @@ type Driver interface {
 	// and of every reconnection, is Connected: whoever watches should then
 	// list Domains, for events may have been missed. Watch reconnects by
 	// itself and tells of it by Lost, then Connected. The channel is closed when ctx ends.
+	// The states that a changing method passes through (off, in a reboot) are not
+	// told, only the one it ends in; an event may come more than once. A watcher
+	// that falls too far behind loses events, and gets Lost and Connected instead.
 	Watch(ctx context.Context) <-chan Event
 
 	// Close releases what the driver holds. Domains go on running.

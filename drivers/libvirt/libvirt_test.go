@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/drivers/drivertest"
 	"github.com/troupe-cloud/troupe/drivers/libvirt/flatnet"
@@ -255,6 +258,62 @@ func TestRawImage(t *testing.T) {
 		}
 	}
 	must(t, r.driver.Delete(t.Context(), id, 2))
+}
+
+// TestManyAtOnce builds and deletes several guests at the same time.
+func TestManyAtOnce(t *testing.T) {
+	r := realHypervisor(t)
+	var g errgroup.Group
+	for range 4 {
+		s := r.spec()
+		g.Go(func() error {
+			if err := r.driver.Build(t.Context(), s); err != nil {
+				return err
+			}
+			return r.driver.Delete(t.Context(), s.GetInstanceId(), 2)
+		})
+	}
+	must(t, g.Wait())
+	for id := range r.taps {
+		if left := r.leavings(t, id); len(left) > 0 {
+			t.Errorf("of %s is left: %v", id, left)
+		}
+	}
+}
+
+// TestBuildThatIsCutOff ends the build's context in the middle of it.
+func TestBuildThatIsCutOff(t *testing.T) {
+	r := realHypervisor(t)
+	s := r.spec()
+	s.ImageSha256 = strings.Repeat("c", 64)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancels.Store(s.ImageSha256, func() { cancel() })
+	if err := r.driver.Build(ctx, s); !errors.Is(err, messages.Unavailable) {
+		t.Errorf("got %v", err)
+	}
+	if left := r.leavings(t, s.GetInstanceId()); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestCloseLeavesNoGoroutine(t *testing.T) {
+	r := realHypervisor(t)
+	before := goleak.IgnoreCurrent()
+	d, err := New(t.Context(), Config{URI: r.node.URI(), Dir: t.TempDir(), Images: r.images})
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	events := d.Watch(ctx)
+	if e := <-events; e.Kind != drivers.Connected {
+		t.Errorf("first event: %+v", e)
+	}
+	must(t, d.Close())
+	if _, err := d.Domains(t.Context()); !errors.Is(err, messages.Unavailable) {
+		t.Errorf("of a closed driver: %v", err)
+	}
+	cancel()
+	for range events { // must close
+	}
+	goleak.VerifyNone(t, before)
 }
 
 func TestNoLibvirtd(t *testing.T) {
