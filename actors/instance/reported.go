@@ -13,8 +13,8 @@ import (
 func reported(s State, now time.Time, m *messages.DomainReported) (State, []actors.Effect, error) {
 	f := Fact{m.Order, m.Seq}
 	switch {
-	case m.Host != s.View.Host || m.Order != s.Order:
-		return s, nil, nil
+	case m.Host != s.View.Host || m.Order != s.Order || s.placing():
+		return s, nil, nil // another host's, an older order's, or of before anything was ordered here
 	case !s.Fact.before(f):
 		return s, confirm(s, m), nil
 	case !m.Ended && s.View.TaskState != idle:
