@@ -194,7 +194,7 @@ func remove(s State, m *messages.DeleteNetwork) (State, []actors.Effect, error) 
 		return s, nil, err
 	}
 	if n := s.Ports.Len(); n > 0 {
-		return s, nil, fmt.Errorf("network %s still has %d ports in use: %w", s.ID, n, messages.Conflict)
+		return s, nil, fmt.Errorf("network %s has ports in use (%d): %w", s.ID, n, messages.Conflict)
 	}
 	s.Subnets, s.Deleted, s.Name, s.Description = nil, true, "", ""
 	return s, nil, nil

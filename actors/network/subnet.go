@@ -199,7 +199,7 @@ func deleteSubnet(s State, in actors.Input, m *messages.DeleteSubnet) (State, []
 		return s, nil, err
 	}
 	if n := s.Subnets[i].Ports; n > 0 {
-		return s, nil, fmt.Errorf("subnet %s still has %d ports in use: %w", m.SubnetId, n, messages.Conflict)
+		return s, nil, fmt.Errorf("subnet %s has ports in use (%d): %w", m.SubnetId, n, messages.Conflict)
 	}
 	s.Subnets = slices.Delete(slices.Clone(s.Subnets), i, i+1)
 	s.UpdatedAt = in.Now.UnixNano()
