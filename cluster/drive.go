@@ -64,7 +64,7 @@ func (l *lane) offer(o *messages.OrderHost) {
 	case look || newer(o, l.running):
 		l.next = o
 	}
-	if !look && newer(o, l.running) {
+	if !look && l.running != nil && newer(o, l.running) { // nil: its first order has not begun
 		l.cancel()
 	}
 }
