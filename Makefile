@@ -5,8 +5,8 @@ TAGS    := libvirt_dlopen
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 TOOLS   := .cache/bin
-RUNS    ?= 2000
-SEED    ?= 0
+SEED    ?= 1
+RUNS    ?= $(if $(filter 1,$(SEED)),2000,1)
 RUN_DIR ?= run
 
 export GOFLAGS := -tags=$(TAGS)
