@@ -59,9 +59,10 @@ var everybody = users{
 
 // world is a cloud of one node with the simulated hypervisor, and its server.
 type world struct {
-	tb   testing.TB
-	node *cluster.Node
-	url  string // ends in /compute
+	tb    testing.TB
+	hosts int
+	node  *cluster.Node
+	url   string // ends in /compute
 }
 
 func newWorld(tb testing.TB, hosts int) *world {
@@ -75,7 +76,7 @@ func newWorld(tb testing.TB, hosts int) *world {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &world{tb: tb, node: node}
+	w := &world{tb: tb, node: node, hosts: hosts}
 	for i := range hosts {
 		name := fmt.Sprintf("host-%d", i+1)
 		d := sim.New(sim.Config{Name: name + ".example"})
