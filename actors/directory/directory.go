@@ -67,7 +67,7 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 	case *messages.Activated, *messages.Nudged:
 		return s, nil, nil
 	}
-	if view, err, ok := query(s, in); ok {
+	if view, ok, err := query(s, in); ok {
 		if err != nil {
 			return s, nil, err
 		}
@@ -84,7 +84,7 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 }
 
 // query answers what only reads; ok is false for everything else.
-func query(s State, in actors.Input) (view proto.Message, err error, ok bool) {
+func query(s State, in actors.Input) (view proto.Message, ok bool, err error) {
 	switch m := in.Message.(type) {
 	case *messages.GetBootstrap:
 		view, err = getBootstrap(s)
@@ -105,9 +105,9 @@ func query(s State, in actors.Input) (view proto.Message, err error, ok bool) {
 	case *messages.GetApplicationCredentials:
 		view = getCredentials(s, m)
 	default:
-		return nil, nil, false
+		return nil, false, nil
 	}
-	return view, err, true
+	return view, true, err
 }
 
 // command changes the directory; a nil view is answered with Done.

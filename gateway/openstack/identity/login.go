@@ -51,26 +51,32 @@ func (i *Identity) identify(ctx context.Context, l *login) (identified, error) {
 
 // unauthenticated hides which part of a login was wrong.
 func unauthenticated(err error) error {
-	if errors.Is(err, messages.Denied) || errors.Is(err, messages.NotFound) {
+	if isNobody(err) {
 		return api.Unauthenticated()
 	}
 	return err
 }
 
 // checkPassword is the id of the user that has this password. A user that does
-// not exist takes as long as one whose password is another.
+// not exist, or is locked out, takes as long as one whose password is another.
 func (i *Identity) checkPassword(ctx context.Context, user *messages.UserRef, password string) (string, error) {
 	v, err := ask[*messages.LoginView](ctx, i, &messages.GetLogin{User: user})
-	if err != nil && !errors.Is(err, messages.NotFound) {
+	if err != nil && !isNobody(err) {
 		return "", err
 	}
 	hash := v.GetUser().GetPasswordHash()
 	return v.GetUser().GetId(), i.prove(apart(ctx, byPassword), v.GetUser(), hash, password)
 }
 
+// isNobody says whether err means that nobody can log in there. The hash is
+// made all the same, so that the time tells nothing.
+func isNobody(err error) bool {
+	return errors.Is(err, messages.NotFound) || errors.Is(err, messages.Denied)
+}
+
 func (i *Identity) checkCredential(ctx context.Context, l *login) (identified, error) {
 	v, err := ask[*messages.LoginView](ctx, i, l.credential.find)
-	if err != nil && !errors.Is(err, messages.NotFound) {
+	if err != nil && !isNobody(err) {
 		return identified{}, err
 	}
 	hash := v.GetCredential().GetSecretHash()
