@@ -42,8 +42,19 @@ func (b *batch) add(writes []actors.Write, o outcome) {
 	b.outcomes = append(b.outcomes, o)
 }
 
-// full says whether the next message has to wait. A turn may come on top, so
-// there is room for the largest beyond it.
+// fits says whether a turn's writes can go along.
+func (b *batch) fits(writes []actors.Write) bool {
+	if b == nil {
+		return true
+	}
+	total := b.bytes
+	for _, w := range writes {
+		total += len(w.Key) + len(w.Value)
+	}
+	return len(b.writes)+len(writes) <= maxTurnWrites && total <= maxTurnBytes
+}
+
+// full says whether the next message has to wait.
 func (b *batch) full() bool {
 	return b != nil && (len(b.outcomes) >= maxBatchOutcomes || len(b.writes) > 0 && (len(b.writes) >= maxBatchWrites || b.bytes >= maxBatchBytes))
 }
@@ -138,7 +149,9 @@ func (g *grain) resume() {
 	for len(g.backlog) > 0 && g.gone == nil && !g.pending.full() {
 		c := g.backlog[0]
 		g.backlog[0], g.backlog = nil, g.backlog[1:]
-		g.step(c)
+		if !g.step(c) {
+			break
+		}
 	}
 	if len(g.backlog) == 0 {
 		g.backlog = nil

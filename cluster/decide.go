@@ -27,22 +27,26 @@ type outcome struct {
 	err     error
 }
 
-// decide steps one message and puts the outcome where it has to wait.
-func (g *grain) decide(c *call, now time.Time) {
+// decide steps one message and puts the outcome where it has to wait. False: its
+// changes have no room in the pending batch, and it must be stepped again later.
+func (g *grain) decide(c *call, now time.Time) bool {
 	if m, err, ok := g.recall(c); ok {
 		g.enlist(outcome{c, []actors.Effect{actors.Reply{Message: m}}, err})
-		return
+		return true
 	}
 	turn, err := g.try(actors.Input{ID: g.ref.ID, Now: now, Message: c.message, Request: c.request})
 	g.node.stepped.Add(1)
 	if err != nil {
 		g.enlist(outcome{c, nil, err})
-		return
+		return true
+	}
+	if turn.Changed && !g.pending.fits(turn.Writes) {
+		return false
 	}
 	g.state = turn.State
 	if !turn.Changed {
 		g.enlist(outcome{c, turn.Effects, nil})
-		return
+		return true
 	}
 	g.remember(c, turn.Effects)
 	if g.pending == nil {
@@ -52,6 +56,7 @@ func (g *grain) decide(c *call, now time.Time) {
 	if g.flight == nil {
 		g.launch()
 	}
+	return true
 }
 
 // enlist makes an outcome that changed nothing wait for the state it saw.

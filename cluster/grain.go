@@ -116,6 +116,7 @@ func (g *grain) survive() {
 		g.node.log.Error().Str("kind", g.ref.Kind).Str("id", g.ref.ID).Any("panic", p).Bytes("stack", stack()).
 			Msg("the shell of a grain panicked")
 		g.giveUp(fmt.Errorf("%v broke down: %w", g.ref, messages.Internal))
+		g.stop() // whoever still waits runs into its deadline
 	}
 }
 
@@ -167,17 +168,20 @@ func (g *grain) done(c *call) {
 	}
 }
 
-func (g *grain) step(c *call) {
-	defer g.done(c)
+// step handles one message. False: it is first in the backlog now.
+func (g *grain) step(c *call) bool {
 	now := time.Now()
 	switch {
 	case c.message == nil: // it was only to activate
 		c.reply(nil, nil)
 	case c.answer != nil && c.expired(now):
 		c.reply(nil, fmt.Errorf("%v was too busy to answer in time: %w", g.ref, messages.Unavailable))
-	default:
-		g.decide(c, now)
+	case !g.decide(c, now):
+		g.backlog = append([]*call{c}, g.backlog...)
+		return false
 	}
+	g.done(c)
+	return true
 }
 
 // passivate leaves memory, if nothing keeps the grain here.

@@ -20,7 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // counter counts in its state and, by key, in a table. Its messages are
 // borrowed: ReleaseQuota counts, GetQuota reads, ResetQuota is refused,
-// SetQuota panics, CreatePort waits until DeletePort of the same id.
+// SetQuota panics, CreatePort waits until DeletePort of the same id,
+// CreateSubnet writes many rows at once.
 type counter struct {
 	N    int64
 	Rows actors.Table[int64] `json:"-"`
@@ -48,8 +49,12 @@ func stepCounter(s counter, in actors.Input) (counter, []actors.Effect, error) {
 		return s, []actors.Effect{actors.Defer{Key: m.Id}}, nil
 	case *messages.DeletePort:
 		return s, []actors.Effect{actors.Answer{Key: m.PortId, Message: &messages.Port{Id: m.PortId}}}, nil
-	case *messages.UpdateNetwork: // a state that is too large
-		return counter{N: s.N, Rows: s.Rows.Set("big", int64(len(m.Scope)))}, nil, nil
+	case *messages.CreateSubnet: // as many rows as the scope is long
+		for i := range m.Scope {
+			s.Rows = s.Rows.Set(fmt.Sprint(i), s.N)
+		}
+		s.N++
+		return s, []actors.Effect{actors.Reply{Message: &messages.QuotaView{Used: map[string]int64{"n": s.N}}}}, nil
 	case *messages.Activated, *messages.Nudged:
 		return s, nil, nil
 	}
@@ -114,6 +119,8 @@ func pongKind(heard chan<- time.Time) actors.Kind {
 		return s, []actors.Effect{actors.Tell{To: actors.Ref{Kind: "ping", ID: in.ID}, Message: &messages.QuotaReleased{}}}, nil
 	}}.Kind()
 }
+
+func kindsOf() []actors.Kind { return []actors.Kind{counterKind()} }
 
 func counterRef(id string) actors.Ref { return actors.Ref{Kind: "counter", ID: id} }
 

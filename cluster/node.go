@@ -47,8 +47,8 @@ type Node struct {
 // idleQuarters is how many epochs a grain must be idle to be passivated.
 const idleQuarters = 4
 
-// Start runs a node until Stop. It returns at once; work that was interrupted
-// goes on by itself.
+// Start runs a node until Stop; the context bounds only the start. It returns at
+// once; work that was interrupted goes on by itself.
 func Start(_ context.Context, config Config) (*Node, error) {
 	config, err := config.validated()
 	if err != nil {

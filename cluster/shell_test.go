@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -207,5 +208,29 @@ func TestBacklog(t *testing.T) {
 		if got, want := <-answers, fmt.Sprintf("%d: n=%d", i, i+2); got != want {
 			t.Fatalf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// TestLargeTurns: changes that do not fit one commit together come in several;
+// one that fits none is refused and harms nobody else.
+func TestLargeTurns(t *testing.T) {
+	g := newGate(mem.New())
+	n := start(t, g)
+	mustCount(t, n, "a", "x")
+	<-g.entered
+	g.shut()
+	large := func(rows int) proto.Message { return &messages.CreateSubnet{Scope: strings.Repeat("x", rows)} }
+	answers := inOrder(n, counterRef("a"), count("x"), large(3000), large(4096), large(3000), count("x"), large(2000), large(2500))
+	g.open()
+	for _, want := range []string{
+		"0: n=2", "1: n=3", "2: a change of 4098 entries; the limit is 4095: exhausted",
+		"3: n=4", "4: n=5", "5: n=6", "6: n=7",
+	} {
+		if got := <-answers; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := n.Client().Stats().Commits; got < 4 || got > 7 {
+		t.Errorf("%d commits", got)
 	}
 }

@@ -22,7 +22,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		"a missing key is NotFound":                missing,
 		"what is written is read":                  roundTrip,
 		"a check decides":                          checks,
-		"a failed check writes nothing":            atomic1,
+		"a failed check writes nothing":            wholeOrNot,
 		"the last write of a key counts":           lastWrite,
 		"every write moves the revision":           revisions,
 		"lists are ordered and paged":              lists,
@@ -118,7 +118,7 @@ func checks(t *testing.T, s store.Store) {
 	}
 }
 
-func atomic1(t *testing.T, s store.Store) {
+func wholeOrNot(t *testing.T, s store.Store) {
 	rev := commit(t, s, Put("a", "1"))
 	_, err := s.Commit(t.Context(), store.Txn{
 		Checks: []store.Check{{Key: "a", Revision: rev}, {Key: "b", Revision: 7}},
