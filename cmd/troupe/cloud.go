@@ -114,6 +114,12 @@ func (c *cloud) startNode(ctx context.Context) error {
 	}
 	c.node, c.client = node, node.Client()
 	c.onStop("runtime", node.Stop)
+	// What was uploaded when a crash came before an image knew of it.
+	if n, err := c.blobs.Sweep(ctx, image.Wanted(c.client)); err != nil {
+		return err
+	} else if n > 0 {
+		c.log.Info().Int("contents", n).Msg("removed uploads that no image refers to")
+	}
 	return nil
 }
 
