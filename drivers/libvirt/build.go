@@ -37,7 +37,7 @@ func (d *Driver) Build(ctx context.Context, spec *messages.DomainSpec) error {
 		}
 		if err == nil {
 			defer dom.Free()
-			return d.finish(ctx, dom, spec)
+			return d.finish(ctx, dom, spec.GetOrder())
 		}
 		if !is(err, lv.ERR_NO_DOMAIN) {
 			return err
@@ -47,11 +47,8 @@ func (d *Driver) Build(ctx context.Context, spec *messages.DomainSpec) error {
 }
 
 // finish makes a domain run that was defined before.
-func (d *Driver) finish(ctx context.Context, dom domain, spec *messages.DomainSpec) error {
-	if err := dom.fence(spec.GetOrder()); err != nil {
-		return err
-	}
-	if err := d.lease(ctx, spec); err != nil {
+func (d *Driver) finish(ctx context.Context, dom domain, order uint64) error {
+	if err := dom.fence(order); err != nil {
 		return err
 	}
 	return d.run(ctx, dom)
@@ -75,7 +72,7 @@ func (d *Driver) buildNew(ctx context.Context, conn *lv.Connect, spec *messages.
 	if err != nil {
 		return err
 	}
-	if err := d.lease(ctx, spec); err != nil {
+	if err := d.cfg.tellNetwork(ctx, id); err != nil { // refused here, an address costs no start
 		return err
 	}
 	text, err := domainXML(spec, m)
@@ -115,22 +112,7 @@ func (d *Driver) files(ctx context.Context, spec *messages.DomainSpec) (machine,
 	if d.cfg.Network != nil {
 		m.bridge = d.cfg.Network.Bridge()
 	}
-	return m, nil
-}
-
-// lease tells the network about the guest.
-func (d *Driver) lease(ctx context.Context, spec *messages.DomainSpec) error {
-	if d.cfg.Network == nil || len(spec.GetNics()) == 0 {
-		return nil
-	}
-	var leases []drivers.Lease
-	for _, n := range spec.GetNics() {
-		leases = append(leases, drivers.Lease{
-			InstanceID: spec.GetInstanceId(), PortID: n.GetPortId(), MAC: n.GetMac(),
-			Address: n.GetAddress(), Hostname: leaseHost(spec),
-		})
-	}
-	return d.cfg.Network.Add(ctx, spec.GetInstanceId(), leases)
+	return m, saveLeases(d.cfg.file(id, leasesName), spec)
 }
 
 // undo takes back what a failed build made, even if ctx has ended.

@@ -41,6 +41,9 @@ type Network interface {
 	Bridge() string
 	// Add makes the network know the guest, so that it gets its addresses.
 	Add(ctx context.Context, instanceID string, leases []drivers.Lease) error
+	// Plug ties a guest's device on the bridge to the guest's MAC. It is called
+	// each time the guest was started.
+	Plug(ctx context.Context, device, mac string) error
 	// Remove forgets it; an unknown one is success.
 	Remove(ctx context.Context, instanceID string) error
 }
@@ -84,6 +87,7 @@ const (
 	configName  = "disk.config"
 	consoleName = "console.log"
 	socketName  = "vnc.sock"
+	leasesName  = "leases.json"
 	sampleID    = "00000000-0000-0000-0000-000000000000"
 )
 

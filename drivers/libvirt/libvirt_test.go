@@ -66,7 +66,7 @@ func (r *real) half(t *testing.T, s *messages.DomainSpec, defined bool) {
 	t.Helper()
 	m, err := r.driver.files(t.Context(), s)
 	must(t, err)
-	must(t, r.driver.lease(t.Context(), s))
+	must(t, r.driver.cfg.tellNetwork(t.Context(), s.GetInstanceId()))
 	if !defined {
 		must(t, os.WriteFile(m.disk, []byte("half a disk"), 0o600))
 		return
@@ -162,8 +162,8 @@ func TestBoot(t *testing.T) {
 	s.ConfigFiles["openstack/latest/user_data"] = []byte(userData)
 	asked := r.metadata(t)
 	must(t, r.driver.Build(t.Context(), s))
-	if !r.onBridge(t, r.taps[id]) {
-		t.Errorf("the port's device %s is not on the bridge", r.taps[id])
+	if !r.locked(t, r.taps[id]) {
+		t.Errorf("the port's device %s is not on the bridge, or lets the guest be anybody", r.taps[id])
 	}
 	r.console(t, id, "TESTIMG READY", 1)
 	console := string(r.console(t, id, "TESTIMG RUN-END", 1))
@@ -192,6 +192,12 @@ func TestBoot(t *testing.T) {
 	must(t, r.driver.Stop(t.Context(), id, 2, time.Minute))
 	if out := r.console(t, id, "TESTIMG SHUTDOWN", 1); !strings.Contains(string(out), "TESTIMG ACPI power-button") {
 		t.Error("the guest was not asked to power off")
+	}
+	// The network forgets, as at a reboot of the host; a start tells it again.
+	must(t, r.net.Remove(t.Context(), id))
+	must(t, r.driver.Start(t.Context(), id, 3))
+	if !r.net.Has(id) || !r.locked(t, r.taps[id]) {
+		t.Error("after a start the network does not know the guest, or lets it be anybody")
 	}
 	must(t, r.driver.Delete(t.Context(), id, 3))
 	if left := r.leavings(t, id); len(left) > 0 {

@@ -4,11 +4,13 @@ package libvirt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	lv "libvirt.org/go/libvirt"
+	"libvirt.org/go/libvirtxml"
 
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -56,8 +58,23 @@ func (d *Driver) fenced(ctx context.Context, what, id string, order uint64, f fu
 	})
 }
 
-// run starts the domain; a running one is success, a paused one goes on.
+// run makes the domain run, on a network that knows it. A running domain is
+// success; a paused one goes on.
 func (d *Driver) run(ctx context.Context, dom domain) error {
+	if err := d.cfg.tellNetwork(ctx, dom.meta.Instance); err != nil {
+		return err
+	}
+	if err := d.powerOn(ctx, dom); err != nil {
+		return err
+	}
+	if err := d.plug(ctx, dom); err != nil {
+		// Without it the guest could take another's address: better not at all.
+		return errors.Join(err, d.halt(context.WithoutCancel(ctx), dom, 0))
+	}
+	return nil
+}
+
+func (d *Driver) powerOn(ctx context.Context, dom domain) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -81,6 +98,30 @@ func (d *Driver) run(ctx context.Context, dom domain) error {
 		}
 	}
 	return err
+}
+
+// plug ties the domain's devices on the bridge to its MACs.
+func (d *Driver) plug(ctx context.Context, dom domain) error {
+	if d.cfg.Network == nil {
+		return nil
+	}
+	text, err := dom.GetXMLDesc(0)
+	if err != nil {
+		return err
+	}
+	var def libvirtxml.Domain
+	if err := def.Unmarshal(text); err != nil {
+		return err
+	}
+	for _, i := range def.Devices.Interfaces {
+		if i.Target == nil || i.MAC == nil {
+			continue // off again already: there is nothing to tie
+		}
+		if err := d.cfg.Network.Plug(ctx, i.Target.Dev, i.MAC.Address); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // halt powers the domain off, asking the guest first if there is grace.

@@ -227,6 +227,22 @@ func TestConsoleLog(t *testing.T) {
 	}
 }
 
+func TestLeasesAreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), leasesName)
+	if none, err := readLeases(path); err != nil || none != nil {
+		t.Errorf("of no file: %v, %v", none, err)
+	}
+	ok(t, saveLeases(path, sampleSpec()))
+	got, err := readLeases(path)
+	if err != nil || len(got) != 2 || got[1].MAC != "fa:16:3e:00:00:02" || got[0].InstanceID != sampleSpec().InstanceId {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	ok(t, os.WriteFile(path, []byte("{"), 0o600))
+	if _, err := readLeases(path); err == nil {
+		t.Error("a broken file was taken for good")
+	}
+}
+
 func TestConfig(t *testing.T) {
 	for name, tt := range map[string]struct {
 		cfg  Config

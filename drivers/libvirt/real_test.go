@@ -212,6 +212,16 @@ func (r *real) onBridge(t *testing.T, device string) bool {
 	return strings.Contains(string(out), " "+device+":")
 }
 
+// locked says whether a device on the bridge takes packets of its guest only.
+func (r *real) locked(t *testing.T, device string) bool {
+	t.Helper()
+	out, err := exec.Command("bridge", "-n", r.net.Namespace(), "-d", "link", "show", "dev", device).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(out), "locked on")
+}
+
 // virsh asks libvirt behind the driver's back.
 func (r *real) virsh(t *testing.T, args ...string) string {
 	t.Helper()

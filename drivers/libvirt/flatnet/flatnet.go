@@ -68,6 +68,9 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 	}
 	err := n.makeLinks(ctx)
 	if err == nil {
+		err = n.pinAll(ctx)
+	}
+	if err == nil {
 		n.dhcp, err = startServer(ctx, n)
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -170,6 +171,59 @@ func TestGuestGetsItsAddressAndNothingElse(t *testing.T) {
 	}
 	if n.Has(id) || !n.Has(next) {
 		t.Error("Has tells otherwise")
+	}
+}
+
+func TestGuestsCannotBorrow(t *testing.T) {
+	n := open(t)
+	lease(t, n, uuid.NewString(), mac1, "10.88.0.11")
+	lease(t, n, uuid.NewString(), mac2, "10.88.0.12")
+	honest, thief := client(t, n, mac1), client(t, n, mac2)
+	plug := func(ns, mac string) {
+		if err := n.Plug(t.Context(), "v"+ns[len(ns)-8:], mac); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plug(honest, mac1)
+	plug(thief, mac2)
+	ln, err := n.Listen(t.Context(), "10.88.0.1:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	try := func(ns, address string) error {
+		for _, args := range [][]string{{"addr", "flush", "dev", "eth0"}, {"addr", "add", address, "dev", "eth0"}, {"link", "set", "eth0", "up"}} {
+			if err := run(t.Context(), "ip", append([]string{"-n", ns}, args...)...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return inNamespace(ns, func() error {
+			c, err := net.DialTimeout("tcp4", "10.88.0.1:80", 2*time.Second)
+			if err == nil {
+				err = c.Close()
+			}
+			return err
+		})
+	}
+	if err := try(honest, "10.88.0.11/24"); err != nil {
+		t.Errorf("its own address: %v", err)
+	}
+	if err := try(thief, "10.88.0.12/24"); err != nil {
+		t.Errorf("the thief's own address: %v", err)
+	}
+	if try(thief, "10.88.0.11/24") == nil {
+		t.Error("an address could be borrowed")
+	}
+	for _, args := range [][]string{{"link", "set", "eth0", "down"}, {"link", "set", "eth0", "address", mac1}} {
+		if err := run(t.Context(), "ip", append([]string{"-n", thief}, args...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if try(thief, "10.88.0.11/24") == nil {
+		t.Error("an address could be borrowed together with its MAC")
+	}
+	if err := try(honest, "10.88.0.11/24"); err != nil {
+		t.Errorf("its own address, after the theft: %v", err)
 	}
 }
 

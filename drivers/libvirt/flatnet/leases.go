@@ -22,7 +22,7 @@ var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$
 
 // Add makes the DHCP server know an instance's guest: all its leases, replacing
 // what was known of it.
-func (n *Network) Add(_ context.Context, instanceID string, leases []drivers.Lease) error {
+func (n *Network) Add(ctx context.Context, instanceID string, leases []drivers.Lease) error {
 	if !drivers.ValidID(instanceID) {
 		return fmt.Errorf("instance id %q is not a UUID: %w", instanceID, messages.Invalid)
 	}
@@ -36,27 +36,33 @@ func (n *Network) Add(_ context.Context, instanceID string, leases []drivers.Lea
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if err := n.write(instanceID, lines.Bytes()); err != nil {
+		return fmt.Errorf("lease of %s: %w", instanceID, err)
+	}
+	return n.pin(ctx, leases)
+}
+
+// write puts an instance's lines where the DHCP server reads them.
+func (n *Network) write(instanceID string, lines []byte) error {
 	file := filepath.Join(n.hostsDir(), instanceID)
 	old, err := os.ReadFile(file)
-	if err == nil && bytes.Equal(old, lines.Bytes()) {
+	if err == nil && bytes.Equal(old, lines) {
 		return nil
 	}
 	tmp := filepath.Join(n.cfg.Dir, instanceID+".tmp") // beside the folder: dnsmasq reads whatever appears in it
-	if err := os.WriteFile(tmp, lines.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("lease of %s: %w", instanceID, err)
+	if err := os.WriteFile(tmp, lines, 0o644); err != nil {
+		return err
 	}
 	if err := os.Rename(tmp, file); err != nil {
-		return fmt.Errorf("lease of %s: %w", instanceID, err)
+		return err
 	}
-	if len(old) > 0 {
-		n.free(old)
-	}
+	n.free(context.Background(), old)
 	n.dhcp.reload()
 	return nil
 }
 
 // Remove makes the DHCP server forget an instance. An unknown one is success.
-func (n *Network) Remove(_ context.Context, instanceID string) error {
+func (n *Network) Remove(ctx context.Context, instanceID string) error {
 	if !drivers.ValidID(instanceID) {
 		return nil
 	}
@@ -70,7 +76,7 @@ func (n *Network) Remove(_ context.Context, instanceID string) error {
 	if err != nil {
 		return fmt.Errorf("lease of %s: %w", instanceID, err)
 	}
-	n.free(old)
+	n.free(ctx, old)
 	if err := os.Remove(file); err != nil {
 		return fmt.Errorf("lease of %s: %w", instanceID, err)
 	}
@@ -105,21 +111,55 @@ func (n *Network) line(l drivers.Lease) (string, error) {
 	return mac.String() + "," + address.String() + "," + name + "\n", nil
 }
 
-// free releases the leases of dhcp-host lines in the guests' stead. Otherwise
-// dnsmasq would refuse the address to its next owner until the lease runs out.
-func (n *Network) free(lines []byte) {
+// hosts are the MAC and address of each dhcp-host line; other lines are skipped.
+func hosts(lines []byte) (all []drivers.Lease) {
 	for line := range strings.Lines(string(lines)) {
 		part := strings.Split(strings.TrimSpace(line), ",")
 		if len(part) < 2 {
 			continue
 		}
-		mac, err1 := net.ParseMAC(part[0])
-		address, err2 := netip.ParseAddr(part[1])
-		if err := errors.Join(err1, err2); err != nil {
-			continue
-		}
-		if err := n.sendRelease(mac, address); err != nil {
-			n.cfg.Log.Warn().Err(err).Stringer("address", address).Msg("lease not released")
+		_, err1 := net.ParseMAC(part[0])
+		_, err2 := netip.ParseAddr(part[1])
+		if errors.Join(err1, err2) == nil {
+			all = append(all, drivers.Lease{MAC: part[0], Address: part[1]})
 		}
 	}
+	return all
+}
+
+// free forgets the addresses of dhcp-host lines, and releases their leases in the
+// guests' stead. Otherwise dnsmasq would refuse an address to its next owner until
+// the lease runs out.
+func (n *Network) free(ctx context.Context, lines []byte) {
+	for _, l := range hosts(lines) {
+		n.unpin(ctx, l.Address)
+		if err := n.sendRelease(l); err != nil {
+			n.cfg.Log.Warn().Err(err).Str("address", l.Address).Msg("lease not released")
+		}
+	}
+}
+
+// pinAll ties the addresses of all guests that are known from earlier: the bridge
+// may be a new one.
+func (n *Network) pinAll(ctx context.Context) error {
+	files, err := os.ReadDir(n.hostsDir())
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		lines, err := os.ReadFile(filepath.Join(n.hostsDir(), f.Name()))
+		if err != nil {
+			return err
+		}
+		var ours []drivers.Lease
+		for _, l := range hosts(lines) {
+			if a, err := netip.ParseAddr(l.Address); err == nil && n.cfg.CIDR.Contains(a) { // the subnet may be another one now
+				ours = append(ours, l)
+			}
+		}
+		if err := n.pin(ctx, ours); err != nil {
+			return err
+		}
+	}
+	return nil
 }

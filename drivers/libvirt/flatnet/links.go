@@ -19,6 +19,10 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
+// bridgeMAC is the gateway's. It must be given: a bridge without one of its own
+// takes a new one whenever a port comes or goes, and forgets whom it has pinned.
+const bridgeMAC = "02:74:72:6f:75:70"
+
 // makeLinks makes true what is not yet: namespace, bridge, addresses.
 func (n *Network) makeLinks(ctx context.Context) error {
 	ns, br := n.cfg.Namespace, n.cfg.Bridge
@@ -31,7 +35,7 @@ func (n *Network) makeLinks(ctx context.Context) error {
 		return err
 	}
 	if n.ip(ctx, "link", "show", "dev", br) != nil {
-		if err := n.ip(ctx, "link", "add", br, "type", "bridge", "stp_state", "0", "forward_delay", "0"); err != nil {
+		if err := n.ip(ctx, "link", "add", br, "address", bridgeMAC, "type", "bridge", "stp_state", "0", "forward_delay", "0"); err != nil {
 			return err
 		}
 	}

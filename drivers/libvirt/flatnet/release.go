@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/troupe-cloud/troupe/drivers"
 )
 
 // DHCP's numbers, from RFC 2131 and RFC 2132.
@@ -44,7 +46,15 @@ func releasePacket(mac net.HardwareAddr, address, server netip.Addr) []byte {
 
 // sendRelease sends it from inside the namespace to our own DHCP server. Bound
 // to the bridge, so that the server takes it for one that came from there.
-func (n *Network) sendRelease(mac net.HardwareAddr, address netip.Addr) error {
+func (n *Network) sendRelease(l drivers.Lease) error {
+	mac, err := net.ParseMAC(l.MAC)
+	if err != nil {
+		return err
+	}
+	address, err := netip.ParseAddr(l.Address)
+	if err != nil {
+		return err
+	}
 	return inNamespace(n.cfg.Namespace, func() error {
 		d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
 			if e := c.Control(func(fd uintptr) {
