@@ -178,13 +178,14 @@ func (x *ScheduleShape) GetArch() string {
 }
 
 type HostChosen struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Attempt       int32                  `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	Host          string                 `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
-	Decision      *Decision              `protobuf:"bytes,4,opt,name=decision,proto3" json:"decision,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	InstanceId       string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	Attempt          int32                  `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Host             string                 `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
+	Decision         *Decision              `protobuf:"bytes,4,opt,name=decision,proto3" json:"decision,omitempty"`
+	AvailabilityZone string                 `protobuf:"bytes,5,opt,name=availability_zone,json=availabilityZone,proto3" json:"availability_zone,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *HostChosen) Reset() {
@@ -243,6 +244,13 @@ func (x *HostChosen) GetDecision() *Decision {
 		return x.Decision
 	}
 	return nil
+}
+
+func (x *HostChosen) GetAvailabilityZone() string {
+	if x != nil {
+		return x.AvailabilityZone
+	}
+	return ""
 }
 
 type NoHostFound struct {
@@ -665,14 +673,15 @@ const file_scheduler_proto_rawDesc = "" +
 	"\bdisk_gib\x18\x03 \x01(\x03R\adiskGib\x12+\n" +
 	"\x11availability_zone\x18\x04 \x01(\tR\x10availabilityZone\x12\x12\n" +
 	"\x04host\x18\x05 \x01(\tR\x04host\x12\x12\n" +
-	"\x04arch\x18\x06 \x01(\tR\x04arch\"\x89\x01\n" +
+	"\x04arch\x18\x06 \x01(\tR\x04arch\"\xb6\x01\n" +
 	"\n" +
 	"HostChosen\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x05R\aattempt\x12\x12\n" +
 	"\x04host\x18\x03 \x01(\tR\x04host\x12,\n" +
-	"\bdecision\x18\x04 \x01(\v2\x10.troupe.DecisionR\bdecision\"\x8e\x01\n" +
+	"\bdecision\x18\x04 \x01(\v2\x10.troupe.DecisionR\bdecision\x12+\n" +
+	"\x11availability_zone\x18\x05 \x01(\tR\x10availabilityZone\"\x8e\x01\n" +
 	"\vNoHostFound\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x18\n" +

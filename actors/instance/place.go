@@ -57,7 +57,9 @@ func hostChosen(s State, now time.Time, m *messages.HostChosen) (State, []actors
 		return s, nil, nil
 	}
 	s = s.explain(m.Decision).eventOn(now, "schedule.done", m.Host)
-	s = s.edit(now, func(v *messages.InstanceView) { v.Host, v.TaskState = m.Host, networking })
+	s = s.edit(now, func(v *messages.InstanceView) {
+		v.Host, v.TaskState, v.AvailabilityZone = m.Host, networking, m.AvailabilityZone
+	})
 	return build(s, now)
 }
 

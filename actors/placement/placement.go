@@ -262,10 +262,22 @@ func (g *Group) explain(c candidate, low, high []float64) *messages.HostScore {
 	return s
 }
 
+func (p *Pool) find(host string) (int, bool) {
+	return slices.BinarySearchFunc(p.hosts, host, func(h *messages.HostFacts, name string) int { return cmp.Compare(h.Name, name) })
+}
+
+// Zone is the availability zone of a host; "" if it is not in the pool.
+func (p *Pool) Zone(host string) string {
+	if i, ok := p.find(host); ok {
+		return p.hosts[i].AvailabilityZone
+	}
+	return ""
+}
+
 // Take records in the pool that a machine of the shape goes to host, and brings
 // every group of the pool up to date about it.
 func (p *Pool) Take(host string, shape *messages.ScheduleShape, groups ...*Group) {
-	i, ok := slices.BinarySearchFunc(p.hosts, host, func(h *messages.HostFacts, name string) int { return cmp.Compare(h.Name, name) })
+	i, ok := p.find(host)
 	if !ok {
 		return
 	}

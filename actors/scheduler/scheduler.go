@@ -130,18 +130,20 @@ func decide(s State, now time.Time) (State, []actors.Effect, error) {
 			pool.Take(d.Chosen, m.Shape, slices.Collect(maps.Values(groups))...)
 		}
 		effects = append(effects, actors.Tell{
-			To: actors.Ref{Kind: "instance", ID: m.InstanceId}, Message: answer(m, d),
+			To: actors.Ref{Kind: "instance", ID: m.InstanceId}, Message: answer(m, d, pool.Zone(d.Chosen)),
 		})
 	}
 	s.Hosts = pool.Hosts()
 	return s, effects, nil
 }
 
-func answer(m *messages.ScheduleInstance, d *messages.Decision) actors.Message {
+func answer(m *messages.ScheduleInstance, d *messages.Decision, zone string) actors.Message {
 	if d.Chosen == "" {
 		return &messages.NoHostFound{InstanceId: m.InstanceId, Attempt: m.Attempt, Reason: why(d), Decision: d}
 	}
-	return &messages.HostChosen{InstanceId: m.InstanceId, Attempt: m.Attempt, Host: d.Chosen, Decision: d}
+	return &messages.HostChosen{
+		InstanceId: m.InstanceId, Attempt: m.Attempt, Host: d.Chosen, AvailabilityZone: zone, Decision: d,
+	}
 }
 
 // why names what each filter removed: "No valid host was found" alone helps nobody.
