@@ -164,7 +164,7 @@ func eventually(ctx context.Context, what string, look func() (bool, error)) err
 	var last error
 	for {
 		ok, err := look()
-		if ok && err == nil {
+		if ok {
 			return nil
 		}
 		last = err

@@ -63,15 +63,20 @@ done
 cat "$ready" && rm -f "$ready"
 
 export OS_CLOUD=troupe OS_CLIENT_CONFIG_FILE="$dir/clouds.yaml"
-if ! "$troupe" server show "$guest" >/dev/null 2>&1; then
+status=$("$troupe" server show "$guest" -o json 2>/dev/null | sed -n 's/^ *"status": "\(.*\)",$/\1/p')
+if [ "$status" = ERROR ]; then
+  "$troupe" server delete "$guest" --wait
+  status=''
+fi
+if [ -z "$status" ]; then
   say "a first machine"
   "$troupe" image show "$image" >/dev/null 2>&1 ||
     "$troupe" image create "$image" --file "$image_file" --visibility public
   printf '#!/bin/sh\necho "hello from user data"\n' >"$dir/hello.sh"
   "$troupe" server create "$guest" --image "$image" --flavor "$flavor" --user-data "$dir/hello.sh" --config-drive --wait
 else
-  say "machine $guest is there already"
-  "$troupe" server start "$guest" --wait 2>/dev/null || true
+  say "machine $guest is there already: $status"
+  [ "$status" = ACTIVE ] || "$troupe" server start "$guest" --wait
 fi
 
 say "its console"

@@ -15,6 +15,7 @@ import (
 	"github.com/troupe-cloud/troupe/gateway/openstack/compute"
 	"github.com/troupe-cloud/troupe/gateway/openstack/identity"
 	"github.com/troupe-cloud/troupe/gateway/openstack/image"
+	"github.com/troupe-cloud/troupe/gateway/openstack/network"
 	"github.com/troupe-cloud/troupe/gateway/ops"
 	"github.com/troupe-cloud/troupe/gateway/troupe"
 )
@@ -88,6 +89,7 @@ func catalog() []identity.Service {
 	return []identity.Service{
 		{Type: "compute", Name: "nova", Path: compute.Prefix + "/v2.1"},
 		{Type: "image", Name: "glance", Path: image.Prefix},
+		{Type: "network", Name: "neutron", Path: network.Prefix},
 	}
 }
 
@@ -96,6 +98,7 @@ func (c *cloud) dialects(id *identity.Identity) []api.Dialect {
 		id.Dialect(),
 		compute.New(compute.Config{Client: c.client}).Dialect(),
 		image.New(image.Config{Client: c.client, Blobs: c.blobs}).Dialect(),
+		network.New(network.Config{Client: c.client}).Dialect(),
 		troupe.Dialect(levels{}),
 	}
 }
