@@ -101,7 +101,7 @@ func query(s State, in actors.Input) (view proto.Message, ok bool, err error) {
 	case *messages.GetRoles:
 		view = getRoles(s, m)
 	case *messages.GetGrants:
-		view = getGrants(s, m)
+		view, err = getGrants(s, m)
 	case *messages.GetApplicationCredentials:
 		view = getCredentials(s, m)
 	default:

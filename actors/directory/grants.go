@@ -91,7 +91,9 @@ func (s State) rolesOn(user, project, domain string) []string {
 	return ids
 }
 
-func getGrants(s State, m *messages.GetGrants) *messages.GrantsView {
+// getGrants has no pages, for the API has none: who asks for too many at once is
+// told to ask for fewer.
+func getGrants(s State, m *messages.GetGrants) (*messages.GrantsView, error) {
 	v := &messages.GrantsView{}
 	add := func(grants []*messages.Grant) {
 		if m.Effective {
@@ -108,12 +110,14 @@ func getGrants(s State, m *messages.GetGrants) *messages.GrantsView {
 		add(grants)
 	} else {
 		for _, grants := range s.Grants.All() {
-			add(grants)
+			if add(grants); len(v.Grants) > MaxGrantList {
+				return nil, fmt.Errorf("more than %d role assignments: name a user, a role or a project: %w", MaxGrantList, messages.Exhausted)
+			}
 		}
 	}
 	slices.SortFunc(v.Grants, compareGrants)
 	if m.Names {
 		s.name(v)
 	}
-	return v
+	return v, nil
 }

@@ -29,6 +29,8 @@ const (
 
 	// MaxList is the longest list of one answer.
 	MaxList = 1_000
+	// MaxGrantList is likewise for grants, which are small.
+	MaxGrantList = 10_000
 )
 
 // checkName accepts what may name something: not empty, not blank, not long.

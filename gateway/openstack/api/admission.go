@@ -38,7 +38,7 @@ func (s *Server) pace(r *Request) error {
 	if s.clients == nil || s.clients.allow(r.RemoteAddr, time.Now()) {
 		return nil
 	}
-	return ErrTooMany
+	return errTooMany
 }
 
 // clients holds one token bucket for each client address.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -132,7 +133,7 @@ func decode(r *Request, v any, strict bool) error {
 	case errors.As(err, &wrong) && wrong.Field != "":
 		return Refuse(messages.Invalid, "Invalid input for field/attribute %s. A value of type %s is not of type '%s'.", wrong.Field, wrong.Value, jsonType(wrong.Type.Kind()))
 	case strict && !errors.As(err, &wrong):
-		return fmt.Errorf("%s: %w", err.Error()[len("json: "):], messages.Invalid)
+		return fmt.Errorf("%s: %w", strings.TrimPrefix(err.Error(), "json: "), messages.Invalid)
 	}
 	return errMalformed
 }

@@ -19,7 +19,7 @@ var (
 	ErrNoRoute  = WithStatus(http.StatusNotFound, Refuse(messages.NotFound, "The resource could not be found."))
 	ErrMethod   = WithStatus(http.StatusMethodNotAllowed, Refuse(messages.Invalid, "The method is not allowed for this resource."))
 	ErrTooLarge = WithStatus(http.StatusRequestEntityTooLarge, Refuse(messages.Invalid, "Request is too large."))
-	ErrTooMany  = WithStatus(http.StatusTooManyRequests, Refuse(messages.Unavailable, "Too many requests from this client: try again later."))
+	errTooMany  = WithStatus(http.StatusTooManyRequests, Refuse(messages.Unavailable, "Too many requests from this client: try again later."))
 
 	errBusy            = Refuse(messages.Unavailable, "The service has too much to do just now: try again later.")
 	errUnauthenticated = WithStatus(http.StatusUnauthorized, Refuse(messages.Denied, "The request you have made requires authentication."))

@@ -98,15 +98,6 @@ func (s *Server) Mount(d Dialect) {
 	slices.SortStableFunc(s.mounts, func(a, b *mount) int { return len(b.dialect.Prefix) - len(a.dialect.Prefix) })
 }
 
-// Prefixes lists where the dialects are mounted, for the handler above.
-func (s *Server) Prefixes() []string {
-	var p []string
-	for _, m := range s.mounts {
-		p = append(p, m.dialect.Prefix)
-	}
-	return p
-}
-
 // InFlight is the number of requests under way, streams included.
 func (s *Server) InFlight() int64 { return s.inFlight.Load() + s.streams.Load() }
 

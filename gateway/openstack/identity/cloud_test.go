@@ -23,15 +23,14 @@ import (
 
 // cloud is identity on a real node with its store in memory.
 type cloud struct {
-	t       testing.TB
-	client  *cluster.Client
-	dir     string
-	is      *Identity
-	url     string
-	log     *bytes.Buffer
-	offset  atomic.Int64 // by how much the gateway's clock is ahead, ns
-	admin   *Credentials
-	adminID string
+	t      testing.TB
+	client *cluster.Client
+	dir    string
+	is     *Identity
+	url    string
+	log    *bytes.Buffer
+	offset atomic.Int64 // by how much the gateway's clock is ahead, ns
+	admin  *Credentials
 }
 
 func newCloud(t testing.TB) *cloud {
