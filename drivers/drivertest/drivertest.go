@@ -54,7 +54,7 @@ type Broken struct {
 const Hostname = "guest-of-drivertest"
 
 // patience is how long anything in the suite may take; it is no measurement.
-const patience = 3 * time.Minute
+const patience = 6 * time.Minute
 
 // Run runs the whole suite. make is called for each test and may hand out the
 // same driver again: the suite removes what it builds.

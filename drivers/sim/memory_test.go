@@ -17,13 +17,15 @@ func BenchmarkMemory(b *testing.B) {
 	runtime.ReadMemStats(&before)
 	for h := range all {
 		all[h] = New(Config{Name: fmt.Sprintf("host-%05d", h)})
-		all[h].Watch(b.Context())
+		events := all[h].Watch(b.Context())
+		<-events // Connected
 		for n := range each {
 			s := spec()
 			s.InstanceId, s.Name = uuid.NewString(), fmt.Sprintf("server-%d-%d", h, n)
 			if err := all[h].Build(b.Context(), s); err != nil {
 				b.Fatal(err)
 			}
+			<-events
 		}
 	}
 	runtime.GC()
