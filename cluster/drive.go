@@ -144,8 +144,9 @@ func (a *host) lookAndPost(ctx context.Context, o *messages.OrderHost, err error
 	a.facts.RLock()
 	defer a.facts.RUnlock()
 	done := &messages.DriverDone{InstanceId: o.InstanceId, Order: o.Order, Kind: o.Kind}
-	if err == nil {
-		err = guard(func() error { return a.look(ctx, o, done) })
+	// Also of an order that failed: what the machine is now, only looking tells.
+	if unseen := guard(func() error { return a.look(ctx, o, done, err) }); unseen != nil && (err == nil || isUnavailable(unseen)) {
+		err = unseen
 	}
 	if err != nil {
 		done.ErrorKind, done.Error = messages.KindOf(err), messages.Sentence(err)
@@ -174,9 +175,9 @@ func (a *host) operate(ctx context.Context, o *messages.OrderHost) error {
 	return fmt.Errorf("an order of kind %v: %w", o.Kind, messages.Invalid)
 }
 
-// look reads what the operation has left.
-func (a *host) look(ctx context.Context, o *messages.OrderHost, done *messages.DriverDone) error {
-	if o.Kind == messages.OrderKind_ORDER_KIND_DELETE {
+// look reads what the operation, which ended with err, has left.
+func (a *host) look(ctx context.Context, o *messages.OrderHost, done *messages.DriverDone, err error) error {
+	if o.Kind == messages.OrderKind_ORDER_KIND_DELETE && err == nil {
 		done.Absent = true
 		return nil
 	}

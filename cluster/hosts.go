@@ -228,11 +228,13 @@ func acquire(ctx context.Context, slots chan struct{}) bool {
 
 func release(slots chan struct{}) { <-slots }
 
-// guard turns a panic of a driver into an error.
+// guard turns a panic of a driver into an error. The stack is for the log: what
+// the instance hears is only that it happened.
 func guard(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the driver panicked: %v\n%s: %w", p, stack(), messages.Internal)
+			told := &messages.Refusal{Kind: messages.Internal, Sentence: "the driver panicked"}
+			err = fmt.Errorf("%w: %v\n%s", told, p, stack())
 		}
 	}()
 	return work()

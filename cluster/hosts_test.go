@@ -223,7 +223,7 @@ func TestDrive(t *testing.T) {
 	th.drive(boot, "j", 1)
 	th.wantBegan("start j/1")
 	th.stage.let <- fmt.Errorf("no room: %w", messages.Exhausted)
-	th.wantDone(boot, 1, 0, false, messages.ErrorKind_ERROR_KIND_EXHAUSTED)
+	th.wantDone(boot, 1, 0, true, messages.ErrorKind_ERROR_KIND_EXHAUSTED)
 	th.drive(peek, "nobody", 1)
 	th.wantDone(peek, 1, 0, true, 0)
 }
@@ -231,7 +231,7 @@ func TestDrive(t *testing.T) {
 func TestDriverPanics(t *testing.T) {
 	th := newTheatre(t, cluster.Config{})
 	th.drive(boot, "panics", 1)
-	th.wantDone(boot, 1, 0, false, messages.ErrorKind_ERROR_KIND_INTERNAL)
+	th.wantDone(boot, 1, 0, true, messages.ErrorKind_ERROR_KIND_INTERNAL)
 }
 
 func TestDriveIsBounded(t *testing.T) {
