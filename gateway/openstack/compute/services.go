@@ -193,7 +193,7 @@ func (a *API) serviceAction(r *api.Request) (api.Response, error) {
 	}
 	return api.Response{Body: struct {
 		Service changedService `json:"service"`
-	}{changedService{body.Host, body.Binary, body.Status, body.Reason, body.ForcedDown}}}, nil
+	}{changedService(body)}}, nil
 }
 
 type changedService struct {
