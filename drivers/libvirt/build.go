@@ -100,7 +100,11 @@ func (d *Driver) files(ctx context.Context, spec *messages.DomainSpec) (machine,
 	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o711)); err != nil {
 		return m, err
 	}
-	if err := makeDisk(ctx, spec, base, m.disk); err != nil {
+	own := d.cfg.file(id, baseName)
+	if err := adopt(ctx, base, own); err != nil {
+		return m, err
+	}
+	if err := makeDisk(ctx, spec, own, m.disk); err != nil {
 		return m, err
 	}
 	if spec.GetConfigDrive() || len(spec.GetConfigFiles()) > 0 {

@@ -84,6 +84,7 @@ func (c *Config) complete() error {
 // The files of an instance.
 const (
 	diskName    = "disk"
+	baseName    = "disk.base" // the image's content, under a name of the instance's own
 	configName  = "disk.config"
 	consoleName = "console.log"
 	socketName  = "vnc.sock"
