@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	recordSchema = 1
-
 	// A batch takes no more messages beyond these; they wait for the next.
 	maxBatchOutcomes = 1024
 	maxBatchWrites   = store.MaxTxnWrites / 2
@@ -90,14 +88,7 @@ func (b *batch) merged() []store.Write {
 func (g *grain) launch() {
 	g.flight, g.pending = g.pending, nil
 	g.version++
-	value, err := proto.Marshal(&messages.Record{
-		Schema: recordSchema, Activation: g.activation, Version: g.version,
-		Requests: g.requests, State: g.state.Encoded(),
-	})
-	if err != nil {
-		g.abandon(fmt.Errorf("encode the record of %v: %w: %w", g.ref, err, messages.Internal))
-		return
-	}
+	value := encodeRecord(g.activation, g.version, g.requests, g.state.Encoded())
 	key := actors.RecordKey(g.ref)
 	c := &commit{
 		node: g.node, ref: g.ref, revision: g.revision, activation: g.activation, version: g.version,

@@ -3,7 +3,6 @@ package cluster
 import (
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/troupe-cloud/troupe/actors"
@@ -109,57 +108,4 @@ func checkTurn(t actors.Turn) error {
 		}
 	}
 	return nil
-}
-
-// What a record remembers of requests. More would make every commit larger.
-const (
-	maxRemembered      = 16
-	maxRememberedReply = 4 << 10 // bytes of one answer
-	maxRememberedBytes = 8 << 10 // bytes of all of them
-)
-
-// recall is the answer that was given to c before, if it was.
-func (g *grain) recall(c *call) (m actors.Message, err error, ok bool) {
-	if c.dedupe == "" {
-		return nil, nil, false
-	}
-	for _, r := range g.requests {
-		if r.RequestId == c.dedupe {
-			m, err = fromReply(r.Reply)
-			return m, err, true
-		}
-	}
-	return nil, nil, false
-}
-
-// remember keeps the answer of a command that changed the state. One that is
-// answered later, or at length, is not kept: such a message is stepped again,
-// as every message may be.
-func (g *grain) remember(c *call, effects []actors.Effect) {
-	if c.dedupe == "" {
-		return
-	}
-	var answer actors.Message = &messages.Done{}
-	for _, e := range slices.Backward(effects) {
-		switch e := e.(type) {
-		case actors.Reply:
-			answer = e.Message
-		case actors.Defer, actors.ReadConsole:
-			return
-		}
-	}
-	reply := toReply(answer, nil)
-	if len(reply.Payload) > maxRememberedReply {
-		return
-	}
-	kept := append(slices.Clone(g.requests), &messages.Remembered{RequestId: c.dedupe, Reply: reply})
-	total := 0
-	for i := len(kept) - 1; i >= 0; i-- {
-		total += len(kept[i].Reply.GetPayload())
-		if len(kept)-i > maxRemembered || total > maxRememberedBytes {
-			kept = slices.Clone(kept[i+1:])
-			break
-		}
-	}
-	g.requests = kept
 }

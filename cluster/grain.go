@@ -29,7 +29,7 @@ type grain struct {
 	state      actors.State // the newest, maybe not yet committed
 	revision   uint64       // of the record as committed
 	version    uint64
-	requests   []*messages.Remembered // oldest first; replaced, never changed
+	requests   []remembered // oldest first; replaced, never changed
 
 	flight  *batch  // is being committed
 	pending *batch  // stepped on the state that flight will leave

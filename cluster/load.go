@@ -78,7 +78,10 @@ func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
 			return false, err
 		}
 	}
-	g.revision, g.version, g.requests = item.Revision, record.Version, record.Requests
+	g.revision, g.version, g.requests = item.Revision, record.Version, nil
+	for _, r := range record.Requests {
+		g.requests = append(g.requests, newRemembered(r))
+	}
 	g.state, err = g.kind.kind.Open(record, rows)
 	return true, err
 }

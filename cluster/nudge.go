@@ -1,8 +1,12 @@
 package cluster
 
 import (
+	"context"
+	"errors"
 	"time"
 
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/cluster/store"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -51,13 +55,32 @@ func (g *grain) watchWork(changed bool) {
 	}
 }
 
-// nudged tries outstanding work again.
+// nudged tries outstanding work again. It begins with a look at the store: an
+// activation that has become stale would else ask for ever for what was done
+// long ago, changing nothing and so losing no race.
 func (g *grain) nudged() {
 	if g.gone != nil || g.nudging == nil || g.node.stopping.Load() {
 		return
 	}
 	g.nudging.set(min(2*g.nudging.pause, lastNudge))
-	if len(g.backlog) == 0 && !g.pending.full() {
-		g.step(&call{to: g.ref, message: &messages.Nudged{}})
+	if len(g.backlog) > 0 || g.pending.full() {
+		return
 	}
+	if g.flight == nil && g.superseded() {
+		g.abandon(store.ErrStale)
+		return
+	}
+	g.step(&call{to: g.ref, message: &messages.Nudged{}})
+}
+
+// superseded says whether the store holds another revision than this activation
+// last saw. With a commit in flight its compare-and-set will tell.
+func (g *grain) superseded() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
+	defer cancel()
+	item, err := g.node.store.Get(ctx, actors.RecordKey(g.ref))
+	if err != nil && !errors.Is(err, messages.NotFound) {
+		return false // not known: the next commit will tell
+	}
+	return item.Revision != g.revision
 }

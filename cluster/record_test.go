@@ -1,0 +1,61 @@
+package cluster
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+func TestEncodeRecord(t *testing.T) {
+	want := &messages.Record{Schema: recordSchema, Activation: "abc-1", Version: 300, State: []byte(`{"A":1}`), Requests: []*messages.Remembered{
+		{RequestId: "one", Reply: toReply(&messages.Done{}, nil)},
+		{RequestId: "two", Reply: toReply(&messages.HostFacts{Name: strings.Repeat("x", 200)}, nil)},
+	}}
+	raw := encodeRecord(want.Activation, want.Version, []remembered{newRemembered(want.Requests[0]), newRemembered(want.Requests[1])}, want.State)
+	got := &messages.Record{}
+	if err := proto.Unmarshal(raw, got); err != nil || !proto.Equal(got, want) || len(got.ProtoReflect().GetUnknown()) > 0 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestRemember(t *testing.T) {
+	remember := func(g *grain, id string, size int, more ...actors.Effect) {
+		g.remember(&call{dedupe: id}, append(more, actors.Reply{Message: &messages.ConsoleView{Output: make([]byte, size)}}))
+	}
+	for name, tt := range map[string]struct {
+		do    func(*grain)
+		first string
+		count int
+	}{
+		"the last sixteen": {func(g *grain) {
+			for i := range 20 {
+				remember(g, string(rune('a'+i)), 1)
+			}
+		}, "e", 16},
+		"not more bytes than the limit": {func(g *grain) {
+			for i := range 5 {
+				remember(g, string(rune('a'+i)), 3000)
+			}
+		}, "d", 2},
+		"no long answer":    {func(g *grain) { remember(g, "a", maxRememberedReply+1) }, "", 0},
+		"no deferred one":   {func(g *grain) { remember(g, "a", 1, actors.Defer{Key: "k"}) }, "", 0},
+		"none without id":   {func(g *grain) { remember(g, "", 1) }, "", 0},
+		"none with bad id":  {func(g *grain) { remember(g, "\xff", 1) }, "", 0},
+		"one, and as asked": {func(g *grain) { remember(g, "a", 1) }, "a", 1},
+	} {
+		g := &grain{}
+		tt.do(g)
+		if len(g.requests) != tt.count || tt.count > 0 && g.requests[0].id != tt.first {
+			t.Errorf("%s: kept %d", name, len(g.requests))
+		}
+		if tt.count > 0 {
+			if m, err, ok := g.recall(&call{dedupe: tt.first}); err != nil || !ok || m.(*messages.ConsoleView).Output == nil {
+				t.Errorf("%s: recalled %v %v %v", name, m, err, ok)
+			}
+		}
+	}
+}
