@@ -89,6 +89,11 @@ seccomp_sandbox = 0
 set_process_name = 1
 vnc_listen = "127.0.0.1"
 C
+  # What libvirt keeps of the processor's features depends on the core that it asks
+  # (CPUID 0x1f names it), and it throws away what another core said. So it is
+  # always the same core; libvirt gives its guests all of them again.
+  local cpu
+  cpu=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
   # libvirtd's folders cannot be configured: it gets a mount namespace in which
   # the usual places are ours.
   cat >"$S/enter" <<C
@@ -101,7 +106,7 @@ mount --bind "$S/lib" /var/lib/libvirt
 mount --bind "$S/cache" /var/cache/libvirt
 mount --bind "$S/run" /run/libvirt
 mount --bind "$S/log" /var/log/libvirt
-exec libvirtd --daemon --config /etc/libvirt/libvirtd.conf --pid-file /run/libvirt/libvirtd.pid
+exec taskset -c "$cpu" libvirtd --daemon --config /etc/libvirt/libvirtd.conf --pid-file /run/libvirt/libvirtd.pid
 C
   chmod 0700 "$S/enter"
 }
