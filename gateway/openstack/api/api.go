@@ -32,10 +32,17 @@ func (p *Principal) CanWrite() bool {
 	return p.Admin() || (p != nil && slices.Contains(p.Roles, "member"))
 }
 
+// Nobody is the scope of a principal without a project: an id that no project
+// has. It must not be empty, for that is an operator's.
+const Nobody = "(no project)"
+
 // Scope is the project that commands of p are confined to; "" for an admin.
 func (p *Principal) Scope() string {
-	if p.Admin() {
+	switch {
+	case p.Admin():
 		return ""
+	case p == nil || p.ProjectID == "":
+		return Nobody
 	}
 	return p.ProjectID
 }
