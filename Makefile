@@ -21,7 +21,7 @@ build: setup-build ## bin/troupe
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/troupe ./cmd/troupe
 
 run: ## set-up where needed, then the single-node cloud on 127.0.0.1 and a first real machine in it
-	@scripts/setup.sh run
+	@scripts/setup.sh build run
 	@$(MAKE) --no-print-directory build
 	@scripts/run.sh $(RUN_DIR)
 
@@ -78,7 +78,7 @@ setup-build:
 	@command -v gcc >/dev/null || scripts/setup.sh build
 
 setup-test:
-	@scripts/setup.sh test
+	@scripts/setup.sh build test
 
 $(TOOLS)/staticcheck: tools/go.mod
 	cd tools && GOFLAGS= $(GO) build -o ../$@ honnef.co/go/tools/cmd/staticcheck

@@ -22,7 +22,7 @@ func (r *real) openstackClient(t *testing.T) {
 		want    []string // in the output
 	}{
 		{"token issue -f json", []string{`"project_id"`}},
-		{"image create osc --disk-format qcow2 --container-format bare --file " + r.image + " -f json", []string{`"active"`}},
+		{"image create osc --disk-format qcow2 --container-format bare --file " + r.image + " -f json", []string{`"name": "osc"`}},
 		{"flavor create osc --ram 128 --vcpus 1 --disk 1 -f json", []string{`"osc"`}},
 		{"keypair create osc --public-key " + key + " -f json", []string{"fingerprint"}},
 		{"network list -f json", []string{`"flat"`}},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/troupe-cloud/troupe/cmd/troupe/bench"
 	"github.com/troupe-cloud/troupe/cmd/troupe/client"
 )
 
@@ -64,6 +65,8 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return settingError{err} })
 	root.AddGroup(&cobra.Group{ID: "cloud", Title: "Commands that run a cloud:"})
 	client.Add(root)
-	root.AddCommand(devCommand(), adminCommand(), versionCommand())
+	measure := bench.Command()
+	measure.GroupID = "cloud"
+	root.AddCommand(devCommand(), adminCommand(), measure, versionCommand())
 	return root
 }

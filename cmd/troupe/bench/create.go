@@ -1,0 +1,193 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/quotasets"
+	"github.com/gophercloud/gophercloud/v2/openstack/config"
+	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
+	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/imagedata"
+	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+)
+
+const (
+	flavor = "t1.nano"
+	// settleLook is the pause between two looks whether all are ACTIVE.
+	settleLook = 100 * time.Millisecond
+	// busyPause is what a client waits when it was answered 503.
+	busyPause = 50 * time.Millisecond
+	maxBusy   = 1000 // times, for one request
+)
+
+// login makes a client of the cloud, a project without limits and an image.
+func (r *run) login() (image string, err error) {
+	auth, _, _, err := clouds.Parse(clouds.WithCloudName("troupe"), clouds.WithLocations(filepath.Join(r.cloud.data, "clouds.yaml")))
+	if err != nil {
+		return "", err
+	}
+	p, err := config.NewProviderClient(r.ctx, auth)
+	if err != nil {
+		return "", err
+	}
+	r.tokens = p.Token()
+	glance, err := openstack.NewImageV2(p, gophercloud.EndpointOpts{})
+	if err != nil {
+		return "", err
+	}
+	i, err := images.Create(r.ctx, glance, images.CreateOpts{Name: "bench", DiskFormat: "raw", ContainerFormat: "bare"}).Extract()
+	if err != nil {
+		return "", err
+	}
+	if err := imagedata.Upload(r.ctx, glance, i.ID, bytes.NewReader(make([]byte, 1<<20))).ExtractErr(); err != nil {
+		return "", err
+	}
+	nova, err := openstack.NewComputeV2(p, gophercloud.EndpointOpts{})
+	if err != nil {
+		return "", err
+	}
+	none := -1
+	_, err = quotasets.Update(r.ctx, nova, i.Owner, quotasets.UpdateOpts{Instances: &none, Cores: &none, RAM: &none}).Extract()
+	return i.ID, err
+}
+
+// create measures from the first POST until the last server is ACTIVE.
+func create(r *run) error {
+	var err error
+	if r.cloud, err = startCloud(filepath.Join(r.dir, "cloud"), r.hosts); err != nil {
+		return err
+	}
+	image, err := r.login()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	took, err := r.post(image, r.servers)
+	if err != nil {
+		return err
+	}
+	posted := time.Since(began)
+	if err := r.active(); err != nil {
+		return err
+	}
+	all := time.Since(began)
+	n := float64(len(took))
+	r.add(fmt.Sprintf("create -> ACTIVE: %d servers, %d clients, %d hosts", r.servers, r.clients, r.hosts),
+		perSecond(n/all.Seconds(), "servers"), "1000 servers/s", storeRate)
+	r.add("POST /servers alone", perSecond(n/posted.Seconds(), "requests"), "", actorRate)
+	r.add("POST /servers: p50 (p99)", fmt.Sprintf("%.1f ms (%.1f ms)", ms(at(took, 50)), ms(at(took, 99))), "p99 < 50 ms", "")
+	return nil
+}
+
+// post creates n servers with all clients at once.
+func (r *run) post(image string, n int) ([]time.Duration, error) {
+	var left atomic.Int64
+	left.Store(int64(n))
+	times := make([][]time.Duration, r.clients)
+	err := r.all(func(client int, c *conn) error {
+		for i := left.Add(-1); i >= 0; i = left.Add(-1) {
+			body := fmt.Sprintf(`{"server":{"name":"bench-%d","imageRef":%q,"flavorRef":%q,"networks":"auto"}}`, i, image, flavor)
+			req := request("POST", r.cloud.base, "/compute/v2.1/servers", r.tokens, body)
+			began := time.Now()
+			if err := r.patient(c, req, http.StatusAccepted); err != nil {
+				return err
+			}
+			times[client] = append(times[client], time.Since(began))
+		}
+		return nil
+	})
+	var took []time.Duration
+	for _, t := range times {
+		took = append(took, t...)
+	}
+	return took, err
+}
+
+// patient sends a request again when the cloud says that it has too much to do.
+func (r *run) patient(c *conn, req []byte, want int) error {
+	for range maxBusy {
+		status, body, err := c.do(req)
+		switch {
+		case err != nil:
+			return err
+		case status == want:
+			return nil
+		case status != http.StatusServiceUnavailable:
+			return fmt.Errorf("status %d: %.300s", status, body)
+		}
+		if err := r.pause(busyPause); err != nil {
+			return err
+		}
+	}
+	return errors.New("the cloud was too busy for too long")
+}
+
+// all runs do with every client at once, each with a connection of its own.
+func (r *run) all(do func(client int, c *conn) error) error {
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	var group sync.WaitGroup
+	errs := make([]error, r.clients)
+	for i := range r.clients {
+		c, err := dial(r.cloud.base)
+		if err != nil {
+			return err
+		}
+		stop := context.AfterFunc(ctx, c.close)
+		group.Go(func() {
+			defer c.close()
+			defer stop()
+			errs[i] = do(i, c)
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// active waits until no server is being built; one in ERROR is an error.
+func (r *run) active() error {
+	c, err := dial(r.cloud.base)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for {
+		n, err := r.count(c, "BUILD")
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+		if err := r.pause(settleLook); err != nil {
+			return err
+		}
+	}
+	if n, err := r.count(c, "ERROR"); err != nil || n > 0 {
+		return errors.Join(err, fmt.Errorf("%d or more servers went to ERROR", n))
+	}
+	return nil
+}
+
+// count says whether there is a server with the status: 0 or 1.
+func (r *run) count(c *conn, status string) (int, error) {
+	code, body, err := c.do(request("GET", r.cloud.base, "/compute/v2.1/servers?limit=1&status="+status, r.tokens, ""))
+	if err != nil {
+		return 0, err
+	}
+	var answer struct{ Servers []struct{} }
+	if err := json.Unmarshal(body, &answer); err != nil || code != http.StatusOK {
+		return 0, fmt.Errorf("list servers: status %d, %w: %.300s", code, err, body)
+	}
+	return len(answer.Servers), nil
+}
