@@ -41,7 +41,15 @@ type hosts struct {
 	mu       sync.RWMutex
 	closed   bool
 	attached map[string]*host
+	unheard  int           // of the attached
+	changed  chan struct{} // closed, and made anew, when one was heard
+	started  time.Time
 }
+
+// hostsGrace is how long after the start queries wait for hosts that are not
+// attached yet, or have not said what they have: work that was interrupted goes
+// on before they do, and would find no host.
+const hostsGrace = 5 * time.Second
 
 // host is one attached driver.
 type host struct {
@@ -49,6 +57,7 @@ type host struct {
 	name   string
 	zone   string
 	driver drivers.Driver
+	heard  bool // what it has, or that it is lost; under hosts.mu
 	slots  chan struct{}
 	resync chan struct{} // told when the grain must hear everything again
 
@@ -88,7 +97,7 @@ func (h *hosts) reconcile(name string) {
 
 func newHosts(n *Node) *hosts {
 	h := &hosts{
-		node: n, attached: map[string]*host{},
+		node: n, attached: map[string]*host{}, changed: make(chan struct{}), started: time.Now(),
 		slots:    make(chan struct{}, n.config.NodeOps),
 		consoles: make(chan struct{}, consoleReads),
 		discards: make(chan struct{}, discards),
@@ -121,6 +130,7 @@ func (n *Node) AttachHost(name, zone string, d drivers.Driver) error {
 		lanes: map[string]*lane{},
 	}
 	h.attached[name] = a
+	h.unheard++
 	h.tasks.Go(a.watch)
 	return nil
 }
@@ -160,7 +170,54 @@ func (h *hosts) begin(work func()) bool {
 // query answers a grain with the facts of every host. In a cloud of several
 // nodes this is one batch message to each.
 func (h *hosts) query(asker actors.Ref, round uint64, request string) {
-	h.node.tell(asker, &messages.HostsAnswered{Round: round, Hosts: h.board.read()}, request)
+	answer := func() {
+		h.node.tell(asker, &messages.HostsAnswered{Round: round, Hosts: h.board.read()}, request)
+	}
+	if known, _ := h.known(); known {
+		answer()
+		return
+	}
+	h.begin(func() {
+		ctx, cancel := context.WithDeadline(h.ctx, h.started.Add(hostsGrace))
+		defer cancel()
+		for {
+			known, changed := h.known()
+			if known {
+				break
+			}
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+			}
+			break
+		}
+		if h.ctx.Err() == nil {
+			answer()
+		}
+	})
+}
+
+// known says whether every host has been heard of, or has had the time to be.
+func (h *hosts) known() (bool, <-chan struct{}) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	known := h.unheard == 0 && len(h.attached) > 0
+	return known || time.Since(h.started) >= hostsGrace, h.changed
+}
+
+// hear notes that a host grain knows how its hypervisor is.
+func (h *hosts) hear(a *host) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a.heard {
+		return
+	}
+	a.heard = true
+	if h.unheard--; h.unheard == 0 {
+		close(h.changed)
+		h.changed = make(chan struct{})
+	}
 }
 
 // console answers c with the end of a domain's console.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/troupe-cloud/troupe/actors"
@@ -300,6 +301,8 @@ func TestConsoleAndBoard(t *testing.T) {
 		return nil
 	}})
 	c := th.node.Client()
+	th.stage.events <- drivers.Event{Kind: drivers.Connected}
+	<-th.heard
 	v, err := cluster.Ask[*messages.ConsoleView](t.Context(), c, hostRef("h"), &messages.GetConsole{InstanceId: "i", MaxBytes: 3})
 	if err != nil || string(v.Output) != "xxxi" {
 		t.Errorf("console %q, %v", v.GetOutput(), err)
@@ -328,5 +331,50 @@ func TestConsoleAndBoard(t *testing.T) {
 		if err == nil {
 			t.Errorf("attached %s", name)
 		}
+	}
+}
+
+// TestQueryWaitsForHosts: a query just after the start is answered once every
+// host that was attached has said what it has, or when it takes too long.
+func TestQueryWaitsForHosts(t *testing.T) {
+	for name, tt := range map[string]struct {
+		attach, connect int
+		after           time.Duration
+	}{
+		"all come":   {2, 2, 2 * time.Second},
+		"one is out": {2, 1, 5 * time.Second},
+		"none come":  {0, 0, 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				heard := make(chan actors.Message, 10)
+				n := startWith(t, cluster.Config{Name: "n", Store: mem.New(), Kinds: []actors.Kind{hostKind(heard)}})
+				began := time.Now()
+				if _, err := n.Client().Ask(t.Context(), hostRef("asker"), &messages.ResetQuota{}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				stages := make([]*stage, tt.attach)
+				for i := range stages {
+					stages[i] = newStage()
+					if err := n.AttachHost(fmt.Sprint(i), "", stages[i]); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(time.Second)
+				for _, s := range stages[:tt.connect] {
+					s.events <- drivers.Event{Kind: drivers.Connected}
+				}
+				for {
+					if _, ok := (<-heard).(*messages.HostsAnswered); ok {
+						break
+					}
+				}
+				if got := time.Since(began); got != tt.after {
+					t.Errorf("answered after %v, want %v", got, tt.after)
+				}
+				stop(t, n)
+			})
+		})
 	}
 }

@@ -62,7 +62,7 @@ func (w *watching) again() {
 	case w.connected:
 		w.list()
 	case w.lost != nil:
-		w.retry(w.post(w.lost, w.retry))
+		w.retry(w.post(w.lost, w.told))
 	}
 }
 
@@ -79,7 +79,7 @@ func (w *watching) list() {
 		w.later()
 		return
 	}
-	w.retry(w.post(m, w.retry))
+	w.retry(w.post(m, w.told))
 }
 
 func (w *watching) read() (m *messages.HostConnected, err error) {
@@ -110,6 +110,14 @@ func (a *host) retry(err error) {
 	if isUnavailable(err) {
 		a.wakeWatch(jitter(time.Second))
 	}
+}
+
+// told notes that the grain has heard how its hypervisor is.
+func (a *host) told(err error) {
+	if err == nil {
+		a.hosts.hear(a)
+	}
+	a.retry(err)
 }
 
 // wakeWatch wakes the watch after a pause.
