@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -77,10 +78,7 @@ func fill(ctx context.Context, f *os.File, r io.Reader, limit int64) (Info, erro
 		if size += int64(n); size > limit {
 			return Info{}, ErrTooLarge
 		}
-		for _, h := range sums {
-			h.Write(buf[:n])
-		}
-		if _, werr := f.Write(buf[:n]); werr != nil {
+		if werr := take(f, sums, buf[:n]); werr != nil {
 			return Info{}, full(werr)
 		}
 		if errors.Is(err, io.EOF) {
@@ -90,6 +88,18 @@ func fill(ctx context.Context, f *os.File, r io.Reader, limit int64) (Info, erro
 			return Info{}, err
 		}
 	}
+}
+
+// take writes and sums up one chunk, each sum on its own: they cost more than
+// the disk does.
+func take(f *os.File, sums []hash.Hash, chunk []byte) error {
+	var summed sync.WaitGroup
+	for _, h := range sums {
+		summed.Go(func() { h.Write(chunk) })
+	}
+	_, err := f.Write(chunk)
+	summed.Wait()
+	return err
 }
 
 func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
