@@ -95,8 +95,9 @@ const (
 	Gone    // the domain is not defined any more
 )
 
-// Images is where a driver gets the content of images. The path stays valid
-// while the image is held; the file is read-only and shared by all domains.
+// Images is where a driver gets the content of images. The file is read-only
+// and goes when no image refers to it any more: a driver whose domains need it
+// longer takes a link or a copy.
 type Images interface {
 	// Path is the local file with the content that sha256 (hex) names, fetched
 	// if need be. NotFound if nobody has it; Exhausted if there is no room.
