@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/troupe-cloud/troupe/gateway/openstack/compute"
 )
 
 var update = flag.Bool("update", false, "rewrite the answers in testdata/exchanges")
@@ -186,4 +190,31 @@ func (p *player) same(s string) string {
 		})
 	}
 	return s
+}
+
+// TestEveryRouteIsExchanged: a route that no exchange asks for is not held to
+// anything.
+func TestEveryRouteIsExchanged(t *testing.T) {
+	asked, mux := map[string]bool{}, http.NewServeMux()
+	routes := compute.New(compute.Config{}).Dialect().Routes
+	for _, r := range routes {
+		mux.HandleFunc(r.Method+" "+r.Pattern, func(http.ResponseWriter, *http.Request) {})
+	}
+	files, _ := filepath.Glob("testdata/exchanges/*.txt")
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range regexp.MustCompile(`(?m)^> (\S+) (\S+)`).FindAllStringSubmatch(string(raw), -1) {
+			path, _, _ := strings.Cut(variable.ReplaceAllString(line[2], "id"), "?")
+			_, pattern := mux.Handler(httptest.NewRequest(line[1], path, nil))
+			asked[pattern] = true
+		}
+	}
+	for _, r := range routes {
+		if !asked[r.Method+" "+r.Pattern] {
+			t.Errorf("no exchange asks for %s %s", r.Method, r.Pattern)
+		}
+	}
 }

@@ -15,8 +15,9 @@ import (
 
 // Limits of asking hosts how they are.
 const (
-	hostMemoryTime = time.Second // how old an answer may be that a list shows
-	hostsAtOnce    = 32          // asked side by side
+	hostMemoryTime = time.Second     // how old an answer may be that a list shows
+	hostPatience   = 2 * time.Second // what does not answer by then is down
+	hostsAtOnce    = 32              // asked side by side
 )
 
 // hostMemory remembers for a moment what the hosts said, so that a list of a
@@ -71,6 +72,12 @@ func (a *API) listHosts(ctx context.Context) ([]*messages.HostView, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.refresh(ctx, hosts)
+	return hosts, nil
+}
+
+// refresh puts in place of each host what it says now.
+func (a *API) refresh(ctx context.Context, hosts []*messages.HostView) {
 	var g errgroup.Group
 	g.SetLimit(hostsAtOnce)
 	for i := range hosts {
@@ -79,7 +86,7 @@ func (a *API) listHosts(ctx context.Context) ([]*messages.HostView, error) {
 			return nil
 		})
 	}
-	return hosts, g.Wait()
+	_ = g.Wait() // none of them returns an error
 }
 
 // freshHost is what the host says now, or lately; or h, down, if nothing.
@@ -88,6 +95,8 @@ func (a *API) freshHost(ctx context.Context, h *messages.HostView) *messages.Hos
 	if v := a.hosts.get(h.Name, now); v != nil {
 		return v
 	}
+	ctx, cancel := context.WithTimeout(ctx, hostPatience)
+	defer cancel()
 	v, err := cluster.Ask[*messages.HostView](ctx, a.cloud, hostRef(h.Name), &messages.GetHost{})
 	if err != nil {
 		v = h
@@ -138,12 +147,24 @@ func zoneOf(h *messages.HostView) string {
 	return defaultZone
 }
 
-// hostStatus says how the host of a server is, in the API's words; "" without one.
-func (a *API) hostStatus(ctx context.Context, name string) string {
-	if name == "" {
-		return ""
+// hostStatuses says how the hosts of servers are, in the API's words.
+func (a *API) hostStatuses(ctx context.Context, servers []*messages.InstanceView) map[string]string {
+	statuses := map[string]string{"": ""}
+	var hosts []*messages.HostView
+	for _, v := range servers {
+		if _, seen := statuses[v.Host]; !seen {
+			statuses[v.Host] = ""
+			hosts = append(hosts, &messages.HostView{Name: v.Host})
+		}
 	}
-	h := a.freshHost(ctx, &messages.HostView{Name: name})
+	a.refresh(ctx, hosts)
+	for _, h := range hosts {
+		statuses[h.Name] = hostStatus(h)
+	}
+	return statuses
+}
+
+func hostStatus(h *messages.HostView) string {
 	switch {
 	case !h.GetFacts().GetUp():
 		return "DOWN"

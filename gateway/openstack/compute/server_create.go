@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
@@ -104,9 +105,15 @@ func (a *API) createAll(ctx context.Context, o serverOrder) (ids []string, err e
 	return ids, nil
 }
 
-// withdraw deletes servers of a request that came to nothing. A failure is not
-// worth telling: the user sees the servers and may delete them.
+// withdrawTime is how long undoing half a request may take.
+const withdrawTime = 10 * time.Second
+
+// withdraw deletes servers of a request that came to nothing, also if that was
+// because the request ran out of time. A failure is not worth telling: the user
+// sees the servers and may delete them.
 func (a *API) withdraw(ctx context.Context, ids []string, c *messages.CreateInstance) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTime)
+	defer cancel()
 	for _, id := range ids {
 		_, _ = a.cloud.Ask(ctx, instanceRef(id), &messages.ActOnInstance{
 			Action: messages.Action_ACTION_DELETE, UserId: c.UserId, ProjectId: c.ProjectId, RequestId: c.RequestId,

@@ -37,12 +37,15 @@ func (a *API) listServersDetail(r *api.Request) (api.Response, error) {
 	if err != nil {
 		return api.Response{}, err
 	}
-	hosts := r.Principal.Admin() && r.Version.AtLeast(16)
+	var statuses map[string]string
+	if r.Principal.Admin() && r.Version.AtLeast(16) {
+		statuses = a.hostStatuses(r.Context(), found)
+	}
 	out := make([]*serverView, 0, len(found))
 	for _, v := range found {
 		s := server(r, v, parts{all: true})
-		if hosts {
-			s.HostStatus = a.hostStatus(r.Context(), v.Host)
+		if statuses != nil {
+			s.HostStatus = statuses[v.Host]
 		}
 		out = append(out, s)
 	}
