@@ -75,6 +75,7 @@ func startCloud(ctx context.Context, config devConfig, log zerolog.Logger) (*clo
 		{"runtime", c.startNode},
 		{"first start", c.furnish},
 		{"hypervisors", c.attachHosts},
+		{"profiler", c.profile},
 		{"HTTP", c.serve},
 	} {
 		if err := part.start(ctx); err != nil {

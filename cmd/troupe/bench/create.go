@@ -173,10 +173,11 @@ func (r *run) active() error {
 			return err
 		}
 	}
-	if n, err := r.count(c, "ERROR"); err != nil || n > 0 {
-		return errors.Join(err, fmt.Errorf("%d or more servers went to ERROR", n))
+	n, err := r.count(c, "ERROR")
+	if err == nil && n > 0 {
+		return errors.New("servers went to ERROR")
 	}
-	return nil
+	return err
 }
 
 // count says whether there is a server with the status: 0 or 1.

@@ -39,7 +39,7 @@ func startCloud(data string, hosts int) (*process, error) {
 	p := &process{data: data, exited: make(chan error, 1)}
 	p.cmd = exec.Command(self, "dev", "--driver", "sim", "--sim-hosts", strconv.Itoa(hosts),
 		"--data", data, "--listen", "127.0.0.1:0", "--log-level", "warn")
-	p.cmd.Stderr = &p.stderr
+	p.cmd.Stderr = &p.stderr // TROUPE_* variables reach it, e.g. TROUPE_PPROF
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
