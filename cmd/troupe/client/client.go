@@ -1,5 +1,5 @@
 // Package client owns the commands that talk to a cloud: image, flavor, keypair,
-// server, host, event and quota. They use the public HTTP API alone, through
+// server, network, host, event and quota. They use the public HTTP API alone, through
 // gophercloud, so they work against any cloud that speaks it. Nothing here knows
 // an actor.
 package client
@@ -34,7 +34,7 @@ func Add(root *cobra.Command) {
 	a := &app{}
 	for _, c := range []*cobra.Command{
 		a.serverCommand(), a.imageCommand(), a.flavorCommand(), a.keypairCommand(),
-		a.hostCommand(), a.eventCommand(), a.quotaCommand(),
+		a.networkCommand(), a.hostCommand(), a.eventCommand(), a.quotaCommand(),
 	} {
 		c.GroupID = "client"
 		f := c.PersistentFlags()
