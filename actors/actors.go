@@ -102,4 +102,8 @@ func (Discard) effect()     {}
 type Entry struct {
 	Key   string // below "index/"
 	Value []byte
+
+	// View may stand instead of Value: it is marshalled only if the entry is
+	// written, and the same pointer as before means that it need not be.
+	View proto.Message
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -202,18 +204,14 @@ func (k kind[S]) index(before, after S) []Write {
 // difference lists what has to be written to come from one set of entries to
 // another.
 func difference(before, after []Entry) []Write {
-	old := make(map[string][]byte, len(before))
+	old := make(map[string]Entry, len(before))
 	for _, e := range before {
-		old[e.Key] = e.Value
+		old[e.Key] = e
 	}
 	var w []Write
 	for _, e := range after {
-		if was, ok := old[e.Key]; !ok || !bytes.Equal(was, e.Value) {
-			value := e.Value
-			if value == nil {
-				value = []byte{}
-			}
-			w = append(w, Write{"index/" + e.Key, value})
+		if was, ok := old[e.Key]; !ok || !was.same(e) {
+			w = append(w, Write{"index/" + e.Key, e.bytes()})
 		}
 		delete(old, e.Key)
 	}
@@ -221,6 +219,24 @@ func difference(before, after []Entry) []Write {
 		w = append(w, Write{Key: "index/" + key})
 	}
 	return w
+}
+
+func (e Entry) same(o Entry) bool {
+	if e.View != nil || o.View != nil {
+		return e.View == o.View
+	}
+	return bytes.Equal(e.Value, o.Value)
+}
+
+func (e Entry) bytes() []byte {
+	if e.View == nil {
+		return append([]byte{}, e.Value...) // never nil, which would delete
+	}
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(e.View)
+	if err != nil {
+		panic(fmt.Sprintf("the index entry %s cannot be encoded: %v", e.Key, err)) // whoever takes text checks that it is UTF-8
+	}
+	return raw
 }
 
 func sortedKeys[V any](m map[string]V) []string {

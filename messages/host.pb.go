@@ -1692,16 +1692,18 @@ func (*GetHost) Descriptor() ([]byte, []int) {
 }
 
 type HostView struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Name           string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Inventory      *Inventory             `protobuf:"bytes,2,opt,name=inventory,proto3" json:"inventory,omitempty"`
-	Facts          *HostFacts             `protobuf:"bytes,3,opt,name=facts,proto3" json:"facts,omitempty"`
-	DisabledReason string                 `protobuf:"bytes,4,opt,name=disabled_reason,json=disabledReason,proto3" json:"disabled_reason,omitempty"`
-	UpdatedAt      int64                  `protobuf:"varint,5,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
-	CreatedAt      int64                  `protobuf:"varint,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	LostReason     string                 `protobuf:"bytes,7,opt,name=lost_reason,json=lostReason,proto3" json:"lost_reason,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Name             string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Inventory        *Inventory             `protobuf:"bytes,2,opt,name=inventory,proto3" json:"inventory,omitempty"`
+	Facts            *HostFacts             `protobuf:"bytes,3,opt,name=facts,proto3" json:"facts,omitempty"`
+	DisabledReason   string                 `protobuf:"bytes,4,opt,name=disabled_reason,json=disabledReason,proto3" json:"disabled_reason,omitempty"`
+	UpdatedAt        int64                  `protobuf:"varint,5,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	CreatedAt        int64                  `protobuf:"varint,6,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	LostReason       string                 `protobuf:"bytes,7,opt,name=lost_reason,json=lostReason,proto3" json:"lost_reason,omitempty"`
+	AvailabilityZone string                 `protobuf:"bytes,8,opt,name=availability_zone,json=availabilityZone,proto3" json:"availability_zone,omitempty"`
+	Disabled         bool                   `protobuf:"varint,9,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *HostView) Reset() {
@@ -1781,6 +1783,20 @@ func (x *HostView) GetLostReason() string {
 		return x.LostReason
 	}
 	return ""
+}
+
+func (x *HostView) GetAvailabilityZone() string {
+	if x != nil {
+		return x.AvailabilityZone
+	}
+	return ""
+}
+
+func (x *HostView) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
 }
 
 // GetConsole asks for the end of a domain's serial console log.
@@ -2036,7 +2052,7 @@ const file_host_proto_rawDesc = "" +
 	"\bbuilding\x18\f \x01(\x05R\bbuilding\x12\x12\n" +
 	"\x04arch\x18\r \x01(\tR\x04arch\x12'\n" +
 	"\x0fhypervisor_type\x18\x0e \x01(\tR\x0ehypervisorType\"\t\n" +
-	"\aGetHost\"\x80\x02\n" +
+	"\aGetHost\"\xc9\x02\n" +
 	"\bHostView\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
 	"\tinventory\x18\x02 \x01(\v2\x11.troupe.InventoryR\tinventory\x12'\n" +
@@ -2047,7 +2063,9 @@ const file_host_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x06 \x01(\x03R\tcreatedAt\x12\x1f\n" +
 	"\vlost_reason\x18\a \x01(\tR\n" +
-	"lostReason\"J\n" +
+	"lostReason\x12+\n" +
+	"\x11availability_zone\x18\b \x01(\tR\x10availabilityZone\x12\x1a\n" +
+	"\bdisabled\x18\t \x01(\bR\bdisabled\"J\n" +
 	"\n" +
 	"GetConsole\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +

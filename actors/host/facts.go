@@ -10,10 +10,8 @@ import (
 // connected reconciles: the hypervisor says what is there, the claims say what
 // should be. Orders under way are given to the driver again.
 func connected(s State, now time.Time, m *messages.HostConnected) (State, []actors.Effect, error) {
-	if s.CreatedAt.IsZero() {
-		s.CreatedAt = now
-	}
-	s.Up, s.LostReason, s.Inventory, s.Zone, s.UpdatedAt = true, "", m.Inventory, m.AvailabilityZone, now
+	s.Up, s.LostReason = true, ""
+	s = s.describe(now, func(c *messages.HostView) { c.Inventory, c.AvailabilityZone = m.Inventory, m.AvailabilityZone })
 	seen := make(map[string]*messages.DomainSeen, len(m.Domains))
 	for _, d := range m.Domains {
 		seen[d.InstanceId] = d

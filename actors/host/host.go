@@ -17,27 +17,45 @@ import (
 const Kind = "host"
 
 // State is one hypervisor. What it has promised stands in Claims, a row for
-// each instance; the sums are kept beside it.
+// each instance; the sums are kept beside it. What the hypervisor is stands in
+// Card, which has one row: it is large and seldom changes, the sums change with
+// every order.
 type State struct {
-	Name           string
-	Zone           string
-	Inventory      *messages.Inventory
-	Disabled       bool
-	DisabledReason string
-	VCPUs          int32 // promised
-	RAMMiB         int64
-	DiskGiB        int64
-	Instances      int32
-	Working        int32 // claims with an order under way
-	Untold         int32 // other claims with a fact to find out or to tell
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
-	Graves         actors.Graves
-	Claims         actors.Table[Claim] `json:"-"`
+	Name      string
+	VCPUs     int32 // promised
+	RAMMiB    int64
+	DiskGiB   int64
+	Instances int32
+	Working   int32 // claims with an order under way
+	Untold    int32 // other claims with a fact to find out or to tell
+	Graves    actors.Graves
+	Claims    actors.Table[Claim]              `json:"-"`
+	Card      actors.Table[*messages.HostView] `json:"-"`
 
 	// Facts of the moment; they are not committed.
 	Up         bool   `json:"-"`
 	LostReason string `json:"-"`
+}
+
+// cardRow is the key of Card's row.
+const cardRow = "card"
+
+// card is what the hypervisor is: nil before it was connected for the first time.
+func (s State) card() *messages.HostView {
+	c, _ := s.Card.Get(cardRow)
+	return c
+}
+
+// describe is s with a changed copy of its card.
+func (s State) describe(now time.Time, change func(*messages.HostView)) State {
+	c := &messages.HostView{Name: s.Name, CreatedAt: now.UnixNano()}
+	if old := s.card(); old != nil {
+		c = proto.Clone(old).(*messages.HostView)
+	}
+	c.UpdatedAt = now.UnixNano()
+	change(c)
+	s.Card = s.Card.Set(cardRow, c)
+	return s
 }
 
 // Claim is what the host has promised to one instance, and the latest order for it.
@@ -69,7 +87,7 @@ func Spec() actors.Kind {
 		Busy:  func(s State) bool { return s.Working+s.Untold > 0 },
 		Index: index,
 		Tables: func(s *State) map[string]actors.Rows {
-			return map[string]actors.Rows{"claims": &s.Claims, "line": &s.Graves.Line, "dead": &s.Graves.Dead}
+			return map[string]actors.Rows{"claims": &s.Claims, "card": &s.Card, "line": &s.Graves.Line, "dead": &s.Graves.Dead}
 		},
 	}.Kind()
 }
@@ -107,7 +125,7 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 func query(s State, in actors.Input) (State, []actors.Effect, error) {
 	switch m := in.Message.(type) {
 	case *messages.GetHost:
-		if s.Inventory == nil {
+		if s.card() == nil {
 			return s, nil, fmt.Errorf("there is no host %s: %w", in.ID, messages.NotFound)
 		}
 		return s, []actors.Effect{actors.Reply{Message: view(s)}}, nil
@@ -172,7 +190,7 @@ func fact(s State, id string, c Claim) actors.Effect {
 // report says how the claim's latest order ended.
 func report(s State, id string, c Claim) *messages.DomainReported {
 	return &messages.DomainReported{
-		InstanceId: id, Host: s.Name, HypervisorHostname: s.Inventory.GetHypervisorHostname(),
+		InstanceId: id, Host: s.Name, HypervisorHostname: s.card().GetInventory().GetHypervisorHostname(),
 		Order: c.Order, Seq: c.Seq, Ended: true,
 		Power: c.Power, Absent: c.Absent, ErrorKind: c.ErrorKind, Error: c.Error,
 	}
@@ -191,52 +209,45 @@ func published(s State, effects []actors.Effect, err error) (State, []actors.Eff
 }
 
 func facts(s State) *messages.HostFacts {
-	i := s.Inventory
+	i := s.card().GetInventory()
 	return &messages.HostFacts{
-		Name: s.Name, AvailabilityZone: s.Zone, Up: s.Up, Disabled: s.Disabled,
+		Name: s.Name, AvailabilityZone: s.card().GetAvailabilityZone(), Up: s.Up, Disabled: s.card().GetDisabled(),
 		Vcpus: i.GetVcpus(), VcpusUsed: s.VCPUs, RamMib: i.GetRamMib(), RamMibUsed: s.RAMMiB,
 		DiskGib: i.GetDiskGib(), DiskGibUsed: s.DiskGiB,
 		Instances: s.Instances, Building: s.Working, Arch: i.GetArch(), HypervisorType: i.GetHypervisorType(),
 	}
 }
 
+// view is the card with the facts of the moment.
 func view(s State) *messages.HostView {
-	v := &messages.HostView{
-		Name: s.Name, Inventory: s.Inventory, Facts: facts(s), DisabledReason: s.DisabledReason, LostReason: s.LostReason,
-	}
-	if !s.CreatedAt.IsZero() {
-		v.CreatedAt, v.UpdatedAt = s.CreatedAt.UnixNano(), s.UpdatedAt.UnixNano()
-	}
+	v := proto.Clone(s.card()).(*messages.HostView)
+	v.Facts, v.LostReason = facts(s), s.LostReason
 	return v
 }
 
 // index lets hosts be listed; what changes with every claim is asked of the host.
 func index(s State) []actors.Entry {
-	if s.Inventory == nil {
+	c := s.card()
+	if c == nil {
 		return nil
 	}
-	v := view(s)
-	v.LostReason, v.Facts = "", nil
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("a host view cannot be encoded: %v", err)) // only invalid UTF-8 could do it; inventories are checked
-	}
-	return []actors.Entry{{Key: "host/" + actors.Escape(s.Name), Value: raw}}
+	return []actors.Entry{{Key: "host/" + actors.Escape(s.Name), View: c}}
 }
 
 func set(s State, now time.Time, m *messages.SetHost) (State, []actors.Effect, error) {
-	if s.Inventory == nil {
+	if s.card() == nil {
 		return s, nil, fmt.Errorf("there is no host %s: %w", s.Name, messages.NotFound)
 	}
-	if m.Disabled != nil {
-		s.Disabled = *m.Disabled
-		if !s.Disabled {
-			s.DisabledReason = ""
+	s = s.describe(now, func(c *messages.HostView) {
+		if m.Disabled != nil {
+			c.Disabled = *m.Disabled
+			if !c.Disabled {
+				c.DisabledReason = ""
+			}
 		}
-	}
-	if m.DisabledReason != nil {
-		s.DisabledReason = *m.DisabledReason
-	}
-	s.UpdatedAt = now
+		if m.DisabledReason != nil {
+			c.DisabledReason = *m.DisabledReason
+		}
+	})
 	return s, []actors.Effect{actors.Reply{Message: view(s)}}, nil
 }

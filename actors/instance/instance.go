@@ -197,9 +197,5 @@ func index(s State) []actors.Entry {
 	if s.View == nil || !s.visible("") {
 		return nil
 	}
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(s.View)
-	if err != nil {
-		panic(fmt.Sprintf("an instance view cannot be encoded: %v", err)) // create refuses invalid UTF-8
-	}
-	return []actors.Entry{{Key: IndexKey(s.View), Value: raw}}
+	return []actors.Entry{{Key: IndexKey(s.View), View: s.View}}
 }

@@ -114,8 +114,8 @@ func (w *World) checkHost(ref actors.Ref) {
 	if cpus != s.VCPUs || ram != s.RAMMiB || disk != s.DiskGiB || n != s.Instances || working != s.Working || untold != s.Untold {
 		w.fail("%v: its sums are not those of its claims", ref)
 	}
-	if s.Inventory != nil && (ram > s.Inventory.RamMib || disk > s.Inventory.DiskGib) {
-		w.fail("%v promises %d MiB and %d GiB of %d and %d", ref, ram, disk, s.Inventory.RamMib, s.Inventory.DiskGib)
+	if card, ok := s.Card.Get("card"); ok && (ram > card.Inventory.RamMib || disk > card.Inventory.DiskGib) {
+		w.fail("%v promises %d MiB and %d GiB of %d and %d", ref, ram, disk, card.Inventory.RamMib, card.Inventory.DiskGib)
 	}
 	for id := range w.hypervisor(ref.ID).domains {
 		if _, claimed := s.Claims.Get(id); !claimed {
