@@ -178,6 +178,7 @@ func devCommand() *cobra.Command {
 
 // runDev runs the cloud until the command's context ends.
 func runDev(cmd *cobra.Command, config devConfig, log zerolog.Logger, began time.Time) error {
+	tuneCollector()
 	cloud, err := startCloud(cmd.Context(), config, log)
 	if err != nil {
 		return err
