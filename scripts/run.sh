@@ -37,8 +37,7 @@ finish() {
   say "stopped; the data stays in $dir"
 }
 trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'exit 0' INT TERM
 
 [ "$(id -u)" = 0 ] || die "a real machine on a bridge of its own needs root; without it: $troupe dev --driver sim"
 [ -x "$troupe" ] || die "$troupe is missing: make build"
@@ -63,7 +62,7 @@ done
 cat "$ready" && rm -f "$ready"
 
 export OS_CLOUD=troupe OS_CLIENT_CONFIG_FILE="$dir/clouds.yaml"
-status=$("$troupe" server show "$guest" -o json 2>/dev/null | sed -n 's/^ *"status": "\(.*\)",$/\1/p')
+status=$("$troupe" server show "$guest" -o json 2>/dev/null | sed -n 's/^ *"status": "\(.*\)",$/\1/p' || true)
 if [ "$status" = ERROR ]; then
   "$troupe" server delete "$guest" --wait
   status=''
