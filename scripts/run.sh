@@ -67,6 +67,9 @@ if [ "$status" = ERROR ]; then
   "$troupe" server delete "$guest" --wait
   status=''
 fi
+# The log keeps earlier boots; this one is one more.
+boots() { "$troupe" server console "$guest" 2>/dev/null | grep -c 'TESTIMG READY' || true; }
+ready_at=1
 if [ -z "$status" ]; then
   say "a first machine"
   "$troupe" image show "$image" >/dev/null 2>&1 ||
@@ -75,17 +78,17 @@ if [ -z "$status" ]; then
   "$troupe" server create "$guest" --image "$image" --flavor "$flavor" --user-data "$dir/hello.sh" --config-drive --wait
 else
   say "machine $guest is there already: $status"
+  [ "$status" = ACTIVE ] || ready_at=$(($(boots) + 1))
   [ "$status" = ACTIVE ] || "$troupe" server start "$guest" --wait
 fi
 
 say "its console"
 for _ in $(seq 120); do
-  console=$("$troupe" server console "$guest" 2>/dev/null || true)
-  case "$console" in *'TESTIMG READY'*) break ;; esac
+  [ "$(boots)" -lt "$ready_at" ] || break
   kill -0 "$cloud_pid" 2>/dev/null || die "the cloud ended"
   sleep 1
 done
-printf '%s\n' "$console" | tail -n 20
+"$troupe" server console "$guest" | tail -n 20
 
 say "ready"
 cat <<E
