@@ -251,8 +251,9 @@ func sortedKeys[V any](m map[string]V) []string {
 // RecordKey is where a grain's record is stored.
 func RecordKey(r Ref) string { return "grain/" + r.Kind + "/" + escape(r.ID) }
 
-// RowPrefix is what the keys of all rows of a grain's tables begin with.
-func RowPrefix(r Ref) string { return "part/" + r.Kind + "/" + escape(r.ID) + "/" }
+// RowPrefix is what the keys of all rows of a grain's tables begin with: they
+// stand right behind the record, so that a commit of both touches one page.
+func RowPrefix(r Ref) string { return RecordKey(r) + "/" }
 
 // RowKey is where one row of a grain's table is stored.
 func RowKey(r Ref, table, row string) string { return RowPrefix(r) + table + "/" + escape(row) }

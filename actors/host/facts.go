@@ -46,8 +46,8 @@ func changed(c Claim, d *messages.DomainSeen) Claim {
 func observed(s State, m *messages.DomainObserved) (State, []actors.Effect, error) {
 	id := m.Domain.GetInstanceId()
 	c, ok := s.Claims.Get(id)
-	if !ok || c.Working || c.Stray {
-		return s, nil, nil
+	if !ok || c.Working || c.Stray || (m.Absent == c.Absent && m.Domain.GetPower() == c.Power) {
+		return s, nil, nil // known: most events are echoes of our own orders
 	}
 	c.Looking = true
 	return s.with(id, c), []actors.Effect{look(id, c)}, nil

@@ -220,17 +220,15 @@ func (w *World) load(a *activation, kind actors.Kind) (*messages.Record, map[str
 }
 
 // rowKeys lists the keys below a folder of the store: "unsettled/", "grain/" or
-// "part/<kind>/<id>/".
+// "grain/<kind>/<id>/".
 func (w *World) rowKeys(folder string) []string { return sorted(w.under[folder]) }
 
 func folder(key string) string {
-	if rest, ok := strings.CutPrefix(key, "part/"); ok {
-		kind, rest, _ := strings.Cut(rest, "/")
-		id, _, _ := strings.Cut(rest, "/")
-		return "part/" + kind + "/" + id + "/"
+	parts := strings.SplitN(key, "/", 4)
+	if parts[0] == "grain" && len(parts) == 4 {
+		return strings.Join(parts[:3], "/") + "/"
 	}
-	first, _, _ := strings.Cut(key, "/")
-	return first + "/"
+	return parts[0] + "/"
 }
 
 func (w *World) write(key string, value []byte) {
