@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,12 +65,13 @@ func (s State) amend(now time.Time, change func(*messages.ActionRecord)) State {
 // event opens a step, or with the suffix ".done" ends it well.
 func (s State) event(now time.Time, name string) State { return s.eventOn(now, name, "") }
 
+// eventOn is event with the host that the step is for.
 func (s State) eventOn(now time.Time, name, host string) State {
 	return s.amend(now, func(a *messages.ActionRecord) {
 		name, done := strings.CutSuffix(name, ".done")
 		if done {
 			if e := openEvent(a, name); e != nil {
-				e.FinishedAt, e.Result, e.Host = now.UnixNano(), "Success", host
+				e.FinishedAt, e.Result, e.Host = now.UnixNano(), "Success", cmp.Or(host, e.Host)
 			}
 			return
 		}

@@ -67,7 +67,7 @@ func act(s State, in actors.Input, m *messages.ActOnInstance) (State, []actors.E
 	if s.View.Host == "" {
 		return s, nil, fmt.Errorf("Cannot '%s' instance %s which is on no host: %w", r.name, in.ID, messages.Conflict)
 	}
-	s = s.begin(in.Now, m.Action, m).event(in.Now, r.name)
+	s = s.begin(in.Now, m.Action, m).eventOn(in.Now, r.name, s.View.Host)
 	s = s.order(r.order).edit(in.Now, func(v *messages.InstanceView) { v.TaskState, v.Fault = r.task, nil })
 	return s, outstanding(s), nil
 }
@@ -102,7 +102,7 @@ func remove(s State, in actors.Input, m *messages.ActOnInstance) (State, []actor
 	if s.View.TaskState == deleting {
 		return s, nil, nil // asked again: it goes on
 	}
-	s = s.begin(in.Now, m.Action, m).event(in.Now, "delete")
+	s = s.begin(in.Now, m.Action, m).eventOn(in.Now, "delete", s.View.Host)
 	s.Clearing, s.Failed = false, nil
 	if s.View.Host != "" {
 		s = s.order(orderDelete)

@@ -236,6 +236,37 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// TestHistoryNamesTheHost: of every step that a host had a part in.
+func TestHistoryNamesTheHost(t *testing.T) {
+	t.Parallel()
+	for _, a := range []messages.Action{
+		messages.Action_ACTION_STOP, messages.Action_ACTION_REBOOT_SOFT, messages.Action_ACTION_REBOOT_HARD, messages.Action_ACTION_DELETE,
+	} {
+		s, _, err := Step(rested(active, idle), input(&messages.ActOnInstance{Action: a}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := history(s).Actions[0].Events[0]; e.Host != "h1" {
+			t.Errorf("%v: %v", a, e)
+		}
+	}
+	s := rested(building, idle).eventOn(now, "clear", "h1").event(now, "clear.done")
+	if e := history(s).Actions[0].Events[0]; e.Host != "h1" || e.Result != "Success" {
+		t.Errorf("a step that ended forgot its host: %v", e)
+	}
+}
+
+// TestNoHostIsLeft: the fault says what the last host said.
+func TestNoHostIsLeft(t *testing.T) {
+	t.Parallel()
+	s := rested(building, scheduling)
+	s.Failed = &messages.Fault{Code: 500, Message: "the disk is full"}
+	s, _, err := Step(s, input(&messages.NoHostFound{InstanceId: "i1", Attempt: 1, Reason: "No valid host was found."}))
+	if want := "No valid host was found. The last one tried: the disk is full"; err != nil || s.View.Fault.GetMessage() != want {
+		t.Errorf("got %v, %v, want %q", s.View.Fault, err, want)
+	}
+}
+
 // TestHistoryIsBounded: whoever reboots for ever keeps the newest actions only.
 func TestHistoryIsBounded(t *testing.T) {
 	t.Parallel()

@@ -63,11 +63,17 @@ func hostChosen(s State, now time.Time, m *messages.HostChosen) (State, []actors
 	return build(s, now)
 }
 
+// noHostFound ends the build. That no host is left says little where some were
+// tried: what the last of them said comes with it.
 func noHostFound(s State, now time.Time, m *messages.NoHostFound) (State, []actors.Effect, error) {
 	if !s.awaitsHost(m.Attempt) {
 		return s, nil, nil
 	}
-	return fail(s.explain(m.Decision), now, &messages.Fault{Code: 500, Message: m.Reason})
+	why := m.Reason
+	if s.Failed != nil {
+		why += " The last one tried: " + s.Failed.Message
+	}
+	return fail(s.explain(m.Decision), now, &messages.Fault{Code: 500, Message: why})
 }
 
 func (s State) awaitsHost(attempt int32) bool {

@@ -9,8 +9,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/troupe-cloud/troupe/actors"
-	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
 	"github.com/troupe-cloud/troupe/gateway/openstack/compute"
 	"github.com/troupe-cloud/troupe/messages"
@@ -90,13 +88,9 @@ func (w *world) fill(project string, n int) {
 // running counts the servers that the hosts hold and do not build.
 func (w *world) running() int {
 	n := 0
-	for i := range w.hosts {
-		h, err := cluster.Ask[*messages.HostView](w.tb.Context(), w.node.Client(),
-			actors.Ref{Kind: "host", ID: fmt.Sprintf("host-%d", i+1)}, &messages.GetHost{})
-		if err != nil {
-			w.tb.Fatal(err)
-		}
-		n += int(h.GetFacts().GetInstances() - h.GetFacts().GetBuilding())
+	for i := range w.machines {
+		h := w.host(i)
+		n += int(h.GetInstances() - h.GetBuilding())
 	}
 	return n
 }

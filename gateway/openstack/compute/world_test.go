@@ -59,13 +59,19 @@ var everybody = users{
 
 // world is a cloud of one node with the simulated hypervisor, and its server.
 type world struct {
-	tb    testing.TB
-	hosts int
-	node  *cluster.Node
-	url   string // ends in /compute
+	tb       testing.TB
+	machines []*sim.Driver // host-1, host-2, ...
+	node     *cluster.Node
+	url      string // ends in /compute
 }
 
 func newWorld(tb testing.TB, hosts int) *world {
+	tb.Helper()
+	return newWorldOf(tb, make([]sim.Config, hosts)...)
+}
+
+// newWorldOf is a world with these hypervisors, which get their names here.
+func newWorldOf(tb testing.TB, hosts ...sim.Config) *world {
 	tb.Helper()
 	node, err := cluster.Start(tb.Context(), cluster.Config{
 		Name: "n1", Store: mem.New(), Log: zerolog.New(zerolog.NewTestWriter(tb)).Level(zerolog.ErrorLevel),
@@ -76,14 +82,15 @@ func newWorld(tb testing.TB, hosts int) *world {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &world{tb: tb, node: node, hosts: hosts}
-	for i := range hosts {
-		name := fmt.Sprintf("host-%d", i+1)
-		d := sim.New(sim.Config{Name: name + ".example"})
-		if err := node.AttachHost(name, "nova", d); err != nil {
+	w := &world{tb: tb, node: node}
+	for i, c := range hosts {
+		c.Name = hostName(i) + ".example"
+		d := sim.New(c)
+		if err := node.AttachHost(hostName(i), "nova", d); err != nil {
 			tb.Fatal(err)
 		}
 		tb.Cleanup(func() { _ = d.Close() })
+		w.machines = append(w.machines, d)
 	}
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -99,13 +106,20 @@ func newWorld(tb testing.TB, hosts int) *world {
 	tb.Cleanup(web.Close)
 	w.url = web.URL + compute.Prefix
 	for i := range hosts {
-		name := fmt.Sprintf("host-%d", i+1)
-		w.until("host "+name+" is up", func() bool {
-			h, err := cluster.Ask[*messages.HostView](tb.Context(), node.Client(), actors.Ref{Kind: "host", ID: name}, &messages.GetHost{})
-			return err == nil && h.GetFacts().GetUp()
-		})
+		w.until(hostName(i)+" is up", func() bool { return w.host(i).GetUp() })
 	}
 	return w
+}
+
+func hostName(i int) string { return fmt.Sprintf("host-%d", i+1) }
+
+// host is what the actor of machine i says; nil before it knows anything.
+func (w *world) host(i int) *messages.HostFacts {
+	h, err := cluster.Ask[*messages.HostView](w.tb.Context(), w.node.Client(), actors.Ref{Kind: "host", ID: hostName(i)}, &messages.GetHost{})
+	if err != nil {
+		return nil
+	}
+	return h.Facts
 }
 
 func (w *world) ask(kind, id string, m actors.Message) {
