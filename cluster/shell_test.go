@@ -110,13 +110,21 @@ func TestStaleActivation(t *testing.T) {
 	s := mem.New()
 	nodes := []*cluster.Node{start(t, s), start(t, s)}
 	const each = 50
+	ask := func(i int) {
+		if _, err := nodes[i].Client().Ask(context.Background(), counterRef("a"), count(fmt.Sprint(i))); err != nil {
+			t.Errorf("node %d: %v", i, err)
+		}
+	}
+	const inTurn = 2 // from the second round on, each finds itself overtaken
+	for range inTurn {
+		ask(0)
+		ask(1)
+	}
 	var wg sync.WaitGroup
-	for i, n := range nodes {
+	for i := range nodes {
 		wg.Go(func() {
-			for range each {
-				if _, err := n.Client().Ask(context.Background(), counterRef("a"), count(fmt.Sprint(i))); err != nil {
-					t.Errorf("node %d: %v", i, err)
-				}
+			for range each - inTurn {
+				ask(i)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/troupe-cloud/troupe/drivers/guestdata"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -25,7 +26,7 @@ func makeConfigDrive(ctx context.Context, files map[string][]byte, iso string) e
 		return err
 	}
 	defer root.Close()
-	for path, content := range files {
+	for path, content := range guestdata.Expand(files) { // with the dated folders that guests choose from
 		if err := writeInto(root, path, content); err != nil {
 			return fmt.Errorf("config drive: %w", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
 	lv "libvirt.org/go/libvirt"
 
 	"github.com/troupe-cloud/troupe/messages"
@@ -126,7 +127,13 @@ func (d *Driver) detach(reason string) {
 		}
 	}
 	d.mu.Unlock()
-	d.cfg.Log.Warn().Str("uri", d.cfg.URI).Str("reason", reason).Msg("lost libvirt")
+	level := zerolog.WarnLevel
+	select {
+	case <-d.closing: // nobody lost it: the driver was closed
+		level = zerolog.DebugLevel
+	default:
+	}
+	d.cfg.Log.WithLevel(level).Str("uri", d.cfg.URI).Str("reason", reason).Msg("lost libvirt")
 	d.feed.Lost(reason)
 }
 

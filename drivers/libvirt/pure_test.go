@@ -12,6 +12,7 @@ import (
 
 	"github.com/kdomanski/iso9660"
 
+	"github.com/troupe-cloud/troupe/drivers/guestdata"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -165,13 +166,14 @@ func TestConfigDrive(t *testing.T) {
 	ok(t, err)
 	got := map[string][]byte{}
 	walk(t, root, "", got)
-	for path, content := range files {
+	want := guestdata.Expand(files) // with the dated folders
+	for path, content := range want {
 		if read, there := got[path]; !there || !bytes.Equal(read, content) {
 			t.Errorf("%s: there is %v with %d bytes, want %d", path, there, len(read), len(content))
 		}
 	}
-	if len(got) != len(files) {
-		t.Errorf("the drive has %d files, want %d", len(got), len(files))
+	if len(got) != len(want) || len(want) <= len(files) {
+		t.Errorf("the drive has %d files, want %d of %d", len(got), len(want), len(files))
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(iso), "config-*")); len(left) > 0 {
 		t.Errorf("left: %v", left)
