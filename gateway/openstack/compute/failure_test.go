@@ -80,13 +80,20 @@ func TestHypervisorDown(t *testing.T) {
 }
 
 // TestHypervisorLostInABuild: whether the build was done before the connection
-// broke or not, it ends once the hypervisor is back, with one machine.
+// broke or not, it ends once the hypervisor is back, with one machine; with none
+// if the server was deleted meanwhile.
 func TestHypervisorLostInABuild(t *testing.T) {
-	for name, fault := range map[string]sim.Fault{"before": sim.LostBefore, "after": sim.LostAfter} {
+	for name, tt := range map[string]struct {
+		fault   sim.Fault
+		deleted bool // meanwhile
+	}{
+		"before": {sim.LostBefore, false}, "after": {sim.LostAfter, false},
+		"before, and deleted": {sim.LostBefore, true}, "after, and deleted": {sim.LostAfter, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			var once sync.Once
 			w := newWorldOf(t, sim.Config{Latency: sim.Latency{Reconnect: unplugged}, Fault: func(op sim.Op, _ string) (f sim.Fault) {
-				once.Do(func() { f = fault })
+				once.Do(func() { f = tt.fault })
 				return f
 			}})
 			id := w.started("user")
@@ -94,6 +101,15 @@ func TestHypervisorLostInABuild(t *testing.T) {
 			a := w.do("user", "2.90", "GET", "/v2.1/servers/"+id, "")
 			if a.text("server.status") != "BUILD" || a.text("server.OS-EXT-STS:task_state") != "spawning" {
 				t.Errorf("meanwhile: %s", a.body)
+			}
+			if tt.deleted {
+				if a := w.do("user", "2.90", "DELETE", "/v2.1/servers/"+id, ""); a.status != http.StatusNoContent {
+					t.Errorf("delete: %d %s", a.status, a.body)
+				}
+				w.machines[0].Reconnect()
+				w.gone("user", id)
+				w.nothingLeft("user")
+				return
 			}
 			w.machines[0].Reconnect()
 			w.rests("user", id, "ACTIVE")

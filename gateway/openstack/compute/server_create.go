@@ -26,7 +26,9 @@ func (a *API) createServer(r *api.Request) (api.Response, error) {
 	if err != nil {
 		return api.Response{}, err
 	}
-	ids, err := a.createAll(r.Context(), order)
+	ctx, cancel := unhurried(r.Context())
+	defer cancel()
+	ids, err := a.createAll(ctx, order)
 	if err != nil {
 		return api.Response{}, err
 	}
@@ -86,6 +88,17 @@ func (o serverOrder) one(i int) *messages.CreateInstance {
 	return c
 }
 
+// unhurried is ctx with its deadline, but it does not end when the client hangs
+// up: half of several servers is what nobody asked for.
+func unhurried(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, bounded := ctx.Deadline()
+	ctx = context.WithoutCancel(ctx)
+	if !bounded {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline)
+}
+
 // createAll creates as many servers as were asked for, and as the quota has room
 // for; with room for fewer than the least number wanted, none.
 func (a *API) createAll(ctx context.Context, o serverOrder) (ids []string, err error) {
@@ -99,7 +112,8 @@ func (a *API) createAll(ctx context.Context, o serverOrder) (ids []string, err e
 		if errors.Is(err, messages.Exhausted) && len(ids) >= o.min {
 			return ids, nil
 		}
-		a.withdraw(ctx, ids, o.command)
+		// This one too: where no answer came it may be there all the same.
+		a.withdraw(ctx, append(ids, c.Id), o.command)
 		return nil, err
 	}
 	return ids, nil
