@@ -128,7 +128,7 @@ func validTags(tags []string) error {
 
 func validMetadata(md map[string]string) error {
 	if len(md) > MaxMetadataItems {
-		return fmt.Errorf("Maximum number of metadata items exceeds %d: %w", MaxMetadataItems, messages.Exhausted)
+		return fmt.Errorf("maximum number of metadata items exceeds %d: %w", MaxMetadataItems, messages.Exhausted)
 	}
 	for k, v := range md {
 		if k == "" || utf8.RuneCountInString(k) > MaxMetadataChars || utf8.RuneCountInString(v) > MaxMetadataChars ||

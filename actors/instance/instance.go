@@ -161,7 +161,7 @@ func query(s State, in actors.Input) (State, []actors.Effect, error) {
 }
 
 func missing(id string) error {
-	return fmt.Errorf("Instance %s could not be found.: %w", id, messages.NotFound)
+	return fmt.Errorf("instance %s could not be found: %w", id, messages.NotFound)
 }
 
 func inScope(s State, scope string) bool { return scope == "" || scope == s.View.ProjectId }

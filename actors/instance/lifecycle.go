@@ -65,7 +65,7 @@ func act(s State, in actors.Input, m *messages.ActOnInstance) (State, []actors.E
 		return remove(s, in, m)
 	}
 	if s.View.Host == "" {
-		return s, nil, fmt.Errorf("Cannot '%s' instance %s which is on no host: %w", r.name, in.ID, messages.Conflict)
+		return s, nil, fmt.Errorf("cannot '%s' instance %s which is on no host: %w", r.name, in.ID, messages.Conflict)
 	}
 	s = s.begin(in.Now, m.Action, m).eventOn(in.Now, r.name, s.View.Host)
 	s = s.order(r.order).edit(in.Now, func(v *messages.InstanceView) { v.TaskState, v.Fault = r.task, nil })
@@ -74,11 +74,11 @@ func act(s State, in actors.Input, m *messages.ActOnInstance) (State, []actors.E
 
 func (r rule) allows(v *messages.InstanceView) error {
 	if !slices.Contains(r.from, v.VmState) {
-		return fmt.Errorf("Cannot '%s' instance %s while it is in vm_state %s: %w",
+		return fmt.Errorf("cannot '%s' instance %s while it is in vm_state %s: %w",
 			r.name, v.Id, word(v.VmState.String(), "VM_STATE_"), messages.Conflict)
 	}
 	if v.TaskState != idle && !slices.Contains(r.over, v.TaskState) {
-		return fmt.Errorf("Cannot '%s' instance %s while it is in task_state %s: %w",
+		return fmt.Errorf("cannot '%s' instance %s while it is in task_state %s: %w",
 			r.name, v.Id, word(v.TaskState.String(), "TASK_STATE_"), messages.Conflict)
 	}
 	return nil

@@ -58,7 +58,7 @@ func newMetadata(old map[string]string, m *messages.UpdateInstance) (map[string]
 	}
 	for _, k := range m.RemoveMetadata {
 		if _, ok := md[k]; !ok {
-			return nil, fmt.Errorf("Metadata item was not found: %w", messages.NotFound)
+			return nil, fmt.Errorf("metadata item was not found: %w", messages.NotFound)
 		}
 		delete(md, k)
 	}
@@ -74,7 +74,7 @@ func newTags(old []string, m *messages.UpdateInstance) ([]string, error) {
 	for _, t := range m.RemoveTags {
 		i := slices.Index(tags, t)
 		if i < 0 {
-			return nil, fmt.Errorf("Instance has no tag '%s': %w", t, messages.NotFound)
+			return nil, fmt.Errorf("instance has no tag '%s': %w", t, messages.NotFound)
 		}
 		tags = slices.Delete(tags, i, i+1)
 	}

@@ -46,7 +46,6 @@ type activation struct {
 	ref      actors.Ref
 	state    actors.State
 	rev      uint64
-	version  uint64
 	deferred map[string][]func(actors.Message, error)
 }
 

@@ -127,10 +127,6 @@ func (w *world) json(token, method, path, body string) answer {
 	return w.do(token, method, path, strings.NewReader(body), "Content-Type: application/json")
 }
 
-func (w *world) patch(token, id, body string) answer {
-	return w.do(token, "PATCH", "/v2/images/"+id, strings.NewReader(body), "Content-Type: application/openstack-images-v2.1-json-patch")
-}
-
 func (w *world) put(token, id string, content []byte) answer {
 	return w.do(token, "PUT", "/v2/images/"+id+"/file", bytes.NewReader(content), "Content-Type: application/octet-stream")
 }
