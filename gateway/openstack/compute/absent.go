@@ -39,7 +39,10 @@ func (a *API) noServerGroups(*api.Request) (api.Response, error) {
 	return api.Response{}, unsupported("Server groups are not supported.")
 }
 
-func (a *API) noVolumes(*api.Request) (api.Response, error) {
+func (a *API) noVolumes(r *api.Request) (api.Response, error) {
+	if _, err := a.instance(r); err != nil {
+		return api.Response{}, err
+	}
 	return api.Response{}, unsupported("Volumes are not supported.")
 }
 

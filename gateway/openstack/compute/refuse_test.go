@@ -1,6 +1,7 @@
 package compute_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -258,4 +259,37 @@ func TestForcedHost(t *testing.T) {
 	if a := w.do("admin", "2.90", "POST", "/v2.1/servers", with(`"host":"host-9"`)); a.status != http.StatusBadRequest {
 		t.Errorf("an unknown host: %d %s", a.status, a.body)
 	}
+}
+
+// TestImageRefuses: what an image asks for, and who may use it.
+func TestImageRefuses(t *testing.T) {
+	w := newWorld(t, 1)
+	image := func(id string, v *messages.ImageView) string {
+		v.Name, v.ContainerFormat, v.DiskFormat = "image", "bare", cmp.Or(v.DiskFormat, "qcow2")
+		w.ask("image", id, &messages.CreateImage{Image: v})
+		w.ask("image", id, &messages.ImageUploaded{
+			Sha256: strings.Repeat("a", 64), Sha512: strings.Repeat("b", 128), Md5: strings.Repeat("c", 32), SizeBytes: 1, VirtualBytes: 512,
+		})
+		return id
+	}
+	off := image("88888888-8888-4888-8888-888888888880", &messages.ImageView{ProjectId: "p-user", Visibility: "private"})
+	w.ask("image", off, &messages.SetImageActive{Active: false})
+	for name, tt := range map[string]struct{ id, says string }{
+		"memory": {image("88888888-8888-4888-8888-888888888881", &messages.ImageView{ProjectId: "p-user", Visibility: "private", MinRamMib: 1 << 20}),
+			"Flavor's memory is too small for requested image."},
+		"a disk": {image("88888888-8888-4888-8888-888888888882", &messages.ImageView{ProjectId: "p-user", Visibility: "private", MinDiskGib: 1 << 10}),
+			"Flavor's disk is smaller than the minimum size specified in image metadata."},
+		"another project's": {image("88888888-8888-4888-8888-888888888883", &messages.ImageView{ProjectId: "p-other", Visibility: "private"}),
+			"Can not find requested image"},
+		"a format of others": {image("88888888-8888-4888-8888-888888888884", &messages.ImageView{ProjectId: "p-user", Visibility: "private", DiskFormat: "vmdk"}),
+			"Disk format vmdk is not supported"},
+		"deactivated": {off, "is not active"},
+	} {
+		a := w.do("user", "2.90", "POST", "/v2.1/servers", createBody("n", "1", tt.id))
+		if a.status != http.StatusBadRequest || !strings.Contains(string(a.body), tt.says) {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+		checkFault(t, a)
+	}
+	w.nothingLeft("user")
 }

@@ -38,6 +38,9 @@ func (a *API) imageFor(r *api.Request, id string, f *messages.Flavor) (*messages
 	if img.Status != messages.ImageStatus_IMAGE_STATUS_ACTIVE {
 		return nil, badRequest("Image %s is not active.", id)
 	}
+	if img.DiskFormat != "qcow2" && img.DiskFormat != "raw" { // no driver would build it
+		return nil, badRequest("Image %s is unacceptable: Disk format %s is not supported, only qcow2 and raw are.", id, img.DiskFormat)
+	}
 	if err := imageFits(img, f); err != nil {
 		return nil, err
 	}

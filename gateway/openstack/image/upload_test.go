@@ -41,6 +41,7 @@ func TestHostileUploads(t *testing.T) {
 		"raw as qcow2":         {qcow2Fields, make([]byte, 4096), 415, "declared qcow2"},
 		"qcow2 as raw":         {rawFields, craftQCOW2(), 415, "declared raw"},
 		"cut off":              {qcow2Fields, craftQCOW2()[:1<<16], 415, "outside the file"},
+		"L2 table outside":     {qcow2Fields, spoiled(3<<16, "\x80\x00\x01\x00\x00\x00\x00\x00"), 415, "cut off or corrupt"},
 		"ISO inside":           {qcow2Fields, spoiled(0x8000, "\x01CD001"), 415, "several formats"},
 		"descriptor as raw":    {rawFields, []byte("# Disk DescriptorFile\nRW 1 FLAT \"/etc/passwd\" 0\n"), 415, "vmdk"},
 		"empty":                {rawFields, nil, 415, "empty"},
