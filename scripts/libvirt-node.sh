@@ -94,6 +94,8 @@ C
   # always the same core; libvirt gives its guests all of them again.
   local cpu
   cpu=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
+  local collect
+  collect=$(collector)
   # libvirtd's folders cannot be configured: it gets a mount namespace in which
   # the usual places are ours.
   cat >"$S/enter" <<C
@@ -106,9 +108,35 @@ mount --bind "$S/lib" /var/lib/libvirt
 mount --bind "$S/cache" /var/cache/libvirt
 mount --bind "$S/run" /run/libvirt
 mount --bind "$S/log" /var/log/libvirt
-exec taskset -c "$cpu" libvirtd --daemon --config /etc/libvirt/libvirtd.conf --pid-file /run/libvirt/libvirtd.pid
+exec setsid -w $collect taskset -c "$cpu" libvirtd --daemon --config /etc/libvirt/libvirtd.conf --pid-file /run/libvirt/libvirtd.pid
 C
   chmod 0700 "$S/enter"
+}
+
+# The daemon and its guests detach themselves from whoever started them. Where
+# process 1 is no init, as in many containers, nobody collects them when they end,
+# and libvirt waits in vain for them to be gone. So they get a parent that does: a
+# "child subreaper" (prctl 36), which answers for the daemon's start and ends with
+# the last of them. prctl's number is that of x86-64.
+collector() {
+  [ "$(uname -m)" = x86_64 ] && command -v perl >/dev/null || return 0
+  cat >"$S/collect" <<'C'
+pipe(my $told, my $tell) or die "pipe: $!\n";
+defined(my $self = fork) or die "fork: $!\n";
+if ($self) {
+  close $tell;
+  sysread $told, my $failed, 1;
+  exit(length $failed ? ord $failed : 1);
+}
+syscall(157, 36, 1, 0, 0, 0) == 0 or die "prctl: $!\n";
+defined(my $daemon = fork) or die "fork: $!\n";
+if (!$daemon) { exec @ARGV; die "$ARGV[0]: $!\n" }
+open $_, "+<", "/dev/null" for *STDIN, *STDOUT, *STDERR;
+while ((my $ended = wait) > 0) {
+  syswrite $tell, chr($? ? 1 : 0) if $ended == $daemon;
+}
+C
+  echo "perl \"$S/collect\""
 }
 
 start() {
