@@ -2,9 +2,11 @@ package libvirt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/troupe-cloud/troupe/drivers/guestdata"
 	"github.com/troupe-cloud/troupe/messages"
@@ -39,10 +41,16 @@ func makeConfigDrive(ctx context.Context, files map[string][]byte, iso string) e
 	return os.Chmod(iso, 0o600) // it may hold passwords
 }
 
-// writeInto writes one file with its folders; nothing can leave the root.
+// writeInto writes one file with its folders; nothing can leave the root. Names
+// that contradict each other are Invalid; a disk that is full is not: another
+// host may have room.
 func writeInto(root *os.Root, path string, content []byte) error {
-	if err := root.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	err := root.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = root.WriteFile(path, content, 0o644)
+	}
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) || errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%w: %w", err, messages.Invalid)
 	}
-	return root.WriteFile(path, content, 0o644)
+	return err
 }
