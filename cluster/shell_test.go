@@ -56,7 +56,7 @@ func TestPipelining(t *testing.T) {
 	}
 	rows := 0
 	for _, w := range txn.Writes {
-		if len(w.Key) > 5 && w.Key[:5] == "part/" {
+		if strings.HasPrefix(w.Key, actors.RowPrefix(counterRef("a"))) {
 			rows++
 		}
 	}
