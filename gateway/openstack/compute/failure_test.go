@@ -323,3 +323,29 @@ func (w *world) nothingLeft(who string) {
 		w.tb.Errorf("still listed: %s", a.body)
 	}
 }
+
+// TestAddressRefused: the network has the last word on addresses; what it
+// refuses ends in ERROR, says why, and leaves the address with whoever has it.
+func TestAddressRefused(t *testing.T) {
+	w := newWorld(t, 1)
+	at := func(ip string) string {
+		a := w.do("user", "2.90", "POST", "/v2.1/servers", strings.Replace(with(`"tags":[]`), `"none"`, `[{"uuid":"`+flatNet+`","fixed_ip":"`+ip+`"}]`, 1))
+		if a.status != http.StatusAccepted {
+			t.Fatalf("%s: %d %s", ip, a.status, a.body)
+		}
+		return a.text("server.id")
+	}
+	first := at("10.77.3.3")
+	w.rests("user", first, "ACTIVE")
+	for ip, says := range map[string]string{"10.77.3.3": "10.77.3.3", "192.0.2.1": "192.0.2.1", "10.77.0.0": "10.77.0.0"} {
+		id := at(ip)
+		w.rests("user", id, "ERROR")
+		w.saysFault(id, 500, says)
+		w.remove("user", id)
+	}
+	if got := w.do("user", "2.90", "GET", "/v2.1/servers/"+first, "").text("server.addresses.flat.0.addr"); got != "10.77.3.3" {
+		t.Errorf("the first has %q now", got)
+	}
+	w.remove("user", first)
+	w.nothingLeft("user")
+}
