@@ -43,6 +43,14 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// TestStoreBetweenCheckpoints is the same with a checkpoint after nearly every
+// commit: half of what is read is in the journal, half in the file.
+func TestStoreBetweenCheckpoints(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store {
+		return open(t, filepath.Join(t.TempDir(), "db"), bolt.Options{NoSync: true, CheckpointBytes: 64})
+	})
+}
+
 func TestReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	s := open(t, path, bolt.Options{})
@@ -111,8 +119,10 @@ func FuzzHistory(f *testing.F) {
 		if err := storetest.Replay(mem.New(), ops); err != nil {
 			t.Errorf("memory: %v", err)
 		}
-		if err := storetest.Replay(open(t, filepath.Join(t.TempDir(), "db"), bolt.Options{NoSync: true}), ops); err != nil {
-			t.Errorf("file: %v", err)
+		for name, o := range map[string]bolt.Options{"journal": {NoSync: true}, "file": {NoSync: true, CheckpointBytes: 8}} {
+			if err := storetest.Replay(open(t, filepath.Join(t.TempDir(), "db"), o), ops); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	})
 }

@@ -3,7 +3,7 @@ package bolt
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -15,6 +15,13 @@ import (
 type request struct {
 	txn  store.Txn
 	done func(revision uint64, err error)
+}
+
+func (r *request) size() (bytes int) {
+	for _, w := range r.txn.Writes {
+		bytes += len(w.Key) + len(w.Value)
+	}
+	return bytes
 }
 
 type outcome struct {
@@ -55,19 +62,42 @@ func (s *Store) Submit(txn store.Txn, done func(revision uint64, err error)) {
 	s.mu.RUnlock()
 }
 
+// commitLoop is the committer: the only one that changes the active layer and
+// writes the journal.
 func (s *Store) commitLoop() {
 	defer close(s.done)
 	batch := make([]*request, 0, maxBatch)
+	age := time.NewTimer(checkpointAge)
+	defer age.Stop()
 	for {
 		select {
 		case r := <-s.queue:
-			batch = append(batch[:0], r)
+			s.write(s.fill(append(batch[:0], r)))
+			clear(batch[:cap(batch)])
+		case <-s.checkpointed:
+		case <-age.C:
 		case <-s.closing:
 			s.finish(batch[:0])
 			return
 		}
-		s.write(s.fill(batch))
-		clear(batch[:cap(batch)])
+		s.turn(age)
+	}
+}
+
+// turn freezes the active layer when it is large or old enough. A failure is
+// tried again at the next turn; what is in the journal is safe.
+func (s *Store) turn(age *time.Timer) {
+	if s.active.bytes == 0 {
+		return
+	}
+	if s.dirtySince.IsZero() {
+		s.dirtySince = time.Now()
+		age.Reset(s.options.age())
+	}
+	if s.active.bytes >= s.options.bytes() || time.Since(s.dirtySince) >= s.options.age() {
+		if err := s.freeze(); err != nil {
+			age.Reset(retryPause)
+		}
 	}
 }
 
@@ -84,10 +114,15 @@ func (s *Store) finish(batch []*request) {
 
 // fill takes what waits, without waiting for more.
 func (s *Store) fill(batch []*request) []*request {
-	for len(batch) < maxBatch {
+	size := 0
+	for _, r := range batch {
+		size += r.size()
+	}
+	for len(batch) < maxBatch && size < store.MaxTxnBytes {
 		select {
 		case r := <-s.queue:
 			batch = append(batch, r)
+			size += r.size()
 		default:
 			return batch
 		}
@@ -95,72 +130,103 @@ func (s *Store) fill(batch []*request) []*request {
 	return batch
 }
 
-// write commits batch as one transaction of the file and answers everybody.
+// write commits batch as one record of the journal and answers everybody.
 func (s *Store) write(batch []*request) {
 	outcomes := make([]outcome, len(batch))
 	err := s.update(batch, outcomes)
 	for i, r := range batch {
-		if err != nil {
+		if err != nil && outcomes[i].err == nil {
 			outcomes[i] = outcome{err: fmt.Errorf("commit: %w: %w", err, messages.Unavailable)}
 		}
 		r.done(outcomes[i].revision, outcomes[i].err)
 	}
 }
 
-func (s *Store) update(batch []*request, outcomes []outcome) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errDamaged, p)
-		}
-	}()
-	tx, err := s.db.Begin(true)
-	if err != nil {
+func (s *Store) update(batch []*request, outcomes []outcome) error {
+	if err := s.room(); err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // after a Commit it does nothing
-	b, written := tx.Bucket(bucketName), false
+	staged := layer{}
+	var writes []write
+	next := s.active.last
 	for i, r := range batch {
-		if stale(b, r.txn.Checks) {
+		isStale, err := s.stale(&staged, r.txn.Checks)
+		switch {
+		case err != nil:
+			return err
+		case isStale:
 			outcomes[i].err = store.ErrStale
 			continue
 		}
-		if outcomes[i].revision, err = apply(b, r.txn.Writes); err != nil {
+		// Each has a revision of its own, so that two of one batch that write the
+		// same key are told apart.
+		next++
+		outcomes[i].revision = next
+		for _, w := range r.txn.Writes {
+			e := entry{next, w.Value}
+			staged.set(w.Key, e)
+			writes = append(writes, write{w.Key, e})
+		}
+	}
+	if len(writes) > 0 {
+		if err := s.journal.append(writes); err != nil {
 			return err
 		}
-		written = true
 	}
-	if !written {
-		return nil
-	}
-	return tx.Commit()
-}
-
-func stale(b *bbolt.Bucket, checks []store.Check) bool {
-	for _, c := range checks {
-		if revisionOf(b.Get([]byte(c.Key))) != c.Revision {
-			return true
-		}
-	}
-	return false
-}
-
-// apply writes one transaction under a revision of its own, so that two of one
-// batch that write the same key are told apart.
-func apply(b *bbolt.Bucket, writes []store.Write) (uint64, error) {
-	revision, err := b.NextSequence()
-	if err != nil {
-		return 0, err
-	}
+	s.state.Lock()
+	defer s.state.Unlock()
 	for _, w := range writes {
-		if w.Value == nil {
-			err = b.Delete([]byte(w.Key))
-		} else {
-			err = b.Put([]byte(w.Key), encode(revision, w.Value))
+		s.active.set(w.key, w.entry)
+	}
+	s.active.last = next
+	return nil
+}
+
+// room waits for the checkpoint if too much has gathered; if that one fails, so
+// does the commit.
+func (s *Store) room() error {
+	for s.active.bytes >= maxLayerBytes {
+		if err := s.freeze(); err != nil {
+			return err
 		}
-		if err != nil {
-			return 0, err
+		if s.active.bytes < maxLayerBytes {
+			return nil
+		}
+		if failed := s.failure.Load(); failed != nil {
+			return *failed
+		}
+		select {
+		case <-s.checkpointed:
+		case <-time.After(retryPause): // it may have failed meanwhile
 		}
 	}
-	return revision, nil
+	return nil
+}
+
+func (s *Store) stale(staged *layer, checks []store.Check) (bool, error) {
+	for _, c := range checks {
+		revision, err := s.revision(staged, c.Key)
+		if err != nil || revision != c.Revision {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// revision is where key stands; 0 if it is absent.
+func (s *Store) revision(staged *layer, key string) (revision uint64, err error) {
+	s.state.RLock()
+	e, ok := find(key, staged, s.active, s.frozen)
+	s.state.RUnlock()
+	if ok {
+		if e.value == nil {
+			return 0, nil
+		}
+		return e.revision, nil
+	}
+	err = s.look(func(b *bbolt.Bucket) error {
+		revision = revisionOf(b.Get([]byte(key)))
+		return nil
+	})
+	return revision, err
 }

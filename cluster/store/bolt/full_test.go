@@ -19,12 +19,12 @@ import (
 // the store goes on, without having been opened again.
 func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
 		t.Skipf("may not mount a small file system: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
 	ballast := filepath.Join(dir, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 512<<10), 0o600); err != nil {
+	if err := os.WriteFile(ballast, make([]byte, 3584<<10), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "db")

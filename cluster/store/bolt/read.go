@@ -1,11 +1,11 @@
 package bolt
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -16,10 +16,23 @@ import (
 
 // Get is store.Store's.
 func (s *Store) Get(ctx context.Context, key string) (item store.Item, err error) {
-	err = s.view(ctx, func(b *bbolt.Bucket) error {
+	if err := s.usable(ctx); err != nil {
+		return store.Item{}, err
+	}
+	absent := fmt.Errorf("no key %q: %w", key, messages.NotFound)
+	s.state.RLock()
+	e, ok := find(key, s.active, s.frozen)
+	s.state.RUnlock()
+	switch {
+	case ok && e.value == nil:
+		return store.Item{}, absent
+	case ok:
+		return e.item(key), nil
+	}
+	err = s.look(func(b *bbolt.Bucket) error {
 		raw := b.Get([]byte(key))
 		if raw == nil {
-			return fmt.Errorf("no key %q: %w", key, messages.NotFound)
+			return absent
 		}
 		item, err = decode(key, raw)
 		return err
@@ -27,29 +40,31 @@ func (s *Store) Get(ctx context.Context, key string) (item store.Item, err error
 	return item, err
 }
 
+// item copies: what is given out is the caller's.
+func (e entry) item(key string) store.Item {
+	return store.Item{Key: key, Value: append([]byte{}, e.value...), Revision: e.revision}
+}
+
 // List is store.Store's.
 func (s *Store) List(ctx context.Context, prefix, after string, limit int) (items []store.Item, more bool, err error) {
 	limit, err = store.ListLimit(limit)
+	if err == nil {
+		err = s.usable(ctx)
+	}
 	if err != nil {
 		return nil, false, err
 	}
-	err = s.view(ctx, func(b *bbolt.Bucket) error {
-		c := b.Cursor()
-		for k, v := c.Seek([]byte(max(prefix, after))); bytes.HasPrefix(k, []byte(prefix)); k, v = c.Next() {
-			if k == nil {
-				return nil
-			}
-			key := string(k)
-			if key == after {
-				continue
-			}
-			if len(items) == limit {
+	err = s.snapshot(func(b *bbolt.Bucket, layers []*layer) error {
+		for m := newMerge(b, layers, max(prefix, after)); m.valid() && strings.HasPrefix(m.key, prefix); m.next() {
+			item, err := m.item()
+			switch {
+			case err != nil:
+				return err
+			case item.Revision == 0 || m.key == after:
+				continue // deleted, or seen
+			case len(items) == limit:
 				more = true
 				return nil
-			}
-			item, err := decode(key, v)
-			if err != nil {
-				return err
 			}
 			items = append(items, item)
 		}
@@ -61,18 +76,43 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) (item
 	return items, more, nil
 }
 
-// view reads in one snapshot. A damaged page gives an error, not a crash.
-func (s *Store) view(ctx context.Context, read func(*bbolt.Bucket) error) (err error) {
-	if err := s.usable(ctx); err != nil {
-		return err
-	}
+// snapshot reads the file and the layers as they are at one moment.
+func (s *Store) snapshot(read func(*bbolt.Bucket, []*layer) error) error {
+	return s.guarded(func() error {
+		s.state.Lock() // copying a tree marks it
+		layers := make([]*layer, 0, 2)
+		if s.active.bytes > 0 {
+			layers = append(layers, &layer{tree: *s.active.tree.Copy()})
+		}
+		if s.frozen != nil {
+			layers = append(layers, s.frozen)
+		}
+		tx, err := s.db.Begin(false)
+		s.state.Unlock()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		return read(tx.Bucket(bucketName), layers)
+	})
+}
+
+// look reads the file alone.
+func (s *Store) look(read func(*bbolt.Bucket) error) error {
+	return s.guarded(func() error {
+		return s.db.View(func(tx *bbolt.Tx) error { return read(tx.Bucket(bucketName)) })
+	})
+}
+
+// guarded turns a damaged page into an error, not a crash.
+func (s *Store) guarded(read func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("read the store: %w: %v: %w", errDamaged, p, messages.Internal)
 		}
 	}()
-	err = s.db.View(func(tx *bbolt.Tx) error { return read(tx.Bucket(bucketName)) })
+	err = read()
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return store.ErrClosed
 	}

@@ -1,0 +1,99 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+const (
+	// checkpointBytes is how much may gather in a layer, and checkpointAge for
+	// how long, before it goes to the file.
+	checkpointBytes = 16 << 20
+	checkpointAge   = 2 * time.Second
+	// maxLayerBytes makes commits wait for a checkpoint that cannot keep up.
+	maxLayerBytes = 64 << 20
+	// retryPause is between two tries of a checkpoint that failed (disk full).
+	retryPause = time.Second
+)
+
+var (
+	metaName   = []byte("troupe.meta")
+	appliedKey = []byte("applied segment")
+	idKey      = []byte("store id")
+)
+
+// freeze lets the layer go to the file and begins a new one, unless one is on
+// its way already. It runs in the committer.
+func (s *Store) freeze() error {
+	s.state.RLock()
+	busy := s.frozen != nil
+	s.state.RUnlock()
+	if busy || s.active.bytes == 0 {
+		return nil
+	}
+	if err := s.journal.begin(s.active.segment + 1); err != nil {
+		return err // no new file: the old segment goes on
+	}
+	s.state.Lock()
+	s.frozen, s.active = s.active, &layer{segment: s.active.segment + 1, last: s.active.last}
+	s.state.Unlock()
+	s.dirtySince = time.Time{}
+	s.checkpoints <- s.frozen // it has room: only one is on its way
+	return nil
+}
+
+// checkpointLoop writes frozen layers to the file, one transaction each, and
+// tells the committer of every one.
+func (s *Store) checkpointLoop() {
+	defer close(s.checkpointed)
+	for l := range s.checkpoints {
+		for {
+			err := s.checkpoint(l)
+			if err == nil {
+				break
+			}
+			s.failure.Store(&err)
+			select {
+			case <-time.After(retryPause):
+			case <-s.giveUp:
+				return // the journal keeps it for the next Open
+			}
+		}
+		s.failure.Store(nil)
+		s.state.Lock()
+		s.frozen = nil
+		s.state.Unlock()
+		s.checkpointed <- struct{}{}
+	}
+}
+
+// checkpoint writes a layer to the file, durably and whole.
+func (s *Store) checkpoint(l *layer) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errDamaged, p)
+		}
+	}()
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketName)
+		for it := l.tree.Iter(); it.Next(); {
+			if e := it.Value(); e.value == nil {
+				err = b.Delete([]byte(it.Key()))
+			} else {
+				err = b.Put([]byte(it.Key()), encode(e.revision, e.value))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := b.SetSequence(max(b.Sequence(), l.last)); err != nil {
+			return err
+		}
+		return tx.Bucket(metaName).Put(appliedKey, binary.BigEndian.AppendUint64(nil, l.segment))
+	})
+}
