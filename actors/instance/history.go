@@ -110,7 +110,10 @@ func (s State) eventDetails(now time.Time, why string) State {
 }
 
 // end closes the latest entry and its open steps; why is empty on success.
-func (s State) end(now time.Time, why string) State {
+func (s State) end(now time.Time, why string) State { return s.endWith(now, why, why) }
+
+// endWith is end with what only administrators read in the details of a step.
+func (s State) endWith(now time.Time, why, details string) State {
 	return s.amend(now, func(a *messages.ActionRecord) {
 		a.FinishedAt, a.Message = now.UnixNano(), why
 		for _, e := range a.Events {
@@ -119,7 +122,7 @@ func (s State) end(now time.Time, why string) State {
 			}
 			e.FinishedAt, e.Result = now.UnixNano(), "Success"
 			if why != "" {
-				e.Result, e.Details = "Error", why
+				e.Result, e.Details = "Error", cmp.Or(details, why)
 			}
 		}
 	})

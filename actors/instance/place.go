@@ -69,11 +69,12 @@ func noHostFound(s State, now time.Time, m *messages.NoHostFound) (State, []acto
 	if !s.awaitsHost(m.Attempt) {
 		return s, nil, nil
 	}
-	why := m.Reason
+	f := &messages.Fault{Code: 500, Message: m.Reason}
 	if s.Failed != nil {
-		why += " The last one tried: " + s.Failed.Message
+		f.Message += " The last one tried: " + s.Failed.Message
+		f.Details = s.Failed.Details
 	}
-	return fail(s.explain(m.Decision), now, &messages.Fault{Code: 500, Message: why})
+	return fail(s.explain(m.Decision), now, f)
 }
 
 func (s State) awaitsHost(attempt int32) bool {
@@ -142,7 +143,7 @@ func orderRefused(s State, now time.Time, m *messages.OrderRefused) (State, []ac
 	if m.Order != s.Order || s.View.TaskState != spawning || s.Clearing {
 		return s, nil, nil
 	}
-	s.Failed = &messages.Fault{Code: 500, Message: fmt.Sprintf("host %s: %s", m.Host, m.Reason)}
+	s.Failed = &messages.Fault{Code: 500, Message: "The host refused the machine.", Details: fmt.Sprintf("host %s: %s", m.Host, m.Reason)}
 	return elsewhere(s.eventFailed(now, m.Reason), now, true)
 }
 
@@ -165,7 +166,7 @@ func elsewhere(s State, now time.Time, again bool) (State, []actors.Effect, erro
 func fail(s State, now time.Time, f *messages.Fault) (State, []actors.Effect, error) {
 	f = proto.Clone(f).(*messages.Fault)
 	f.At = now.UnixNano()
-	s = s.end(now, f.Message)
+	s = s.endWith(now, f.Message, f.Details)
 	s.Failed = nil
 	s = s.edit(now, func(v *messages.InstanceView) {
 		v.VmState, v.TaskState, v.Fault, v.Host, v.Ports = failed, idle, f, "", nil

@@ -54,16 +54,35 @@ func built(s State, now time.Time, m *messages.DomainReported) (State, []actors.
 	if m.ErrorKind == 0 && m.Power == messages.PowerState_POWER_STATE_RUNNING {
 		return acted(s, now, m), nil, nil
 	}
-	f := &messages.Fault{Code: 500, Message: m.Error}
-	if m.ErrorKind == 0 {
-		f.Message = "the machine ended while it was being built"
-	}
+	f := faultOf(m)
 	if m.ErrorKind == messages.ErrorKind_ERROR_KIND_INVALID {
 		f.Code = 400
 	}
 	s.Failed, s.Clearing = f, true
-	s = s.eventFailed(now, f.Message).order(orderDelete).eventOn(now, "clear", s.View.Host)
+	s = s.eventFailed(now, f.Details).order(orderDelete).eventOn(now, "clear", s.View.Host)
 	return s, outstanding(s), nil
+}
+
+// failures is what a user may read of a driver's failure: its kind. The driver's
+// own words name hosts and paths; they are for administrators.
+var failures = map[messages.ErrorKind]string{
+	messages.ErrorKind_ERROR_KIND_NONE:        "The machine ended while it was being built.",
+	messages.ErrorKind_ERROR_KIND_EXHAUSTED:   "The host ran out of disk or memory.",
+	messages.ErrorKind_ERROR_KIND_INVALID:     "The image or the machine's specification cannot be used.",
+	messages.ErrorKind_ERROR_KIND_NOT_FOUND:   "Something that the machine needs is gone from its host.",
+	messages.ErrorKind_ERROR_KIND_UNAVAILABLE: "The hypervisor did not answer.",
+}
+
+// faultOf is the fault that a reported failure makes.
+func faultOf(m *messages.DomainReported) *messages.Fault {
+	f := &messages.Fault{Code: 500, Message: failures[m.ErrorKind], Details: m.Error}
+	if f.Message == "" {
+		f.Message = "The hypervisor failed."
+	}
+	if f.Details == "" {
+		f.Details = f.Message
+	}
+	return f
 }
 
 // cleared: the host confirms that nothing is left.
@@ -82,13 +101,17 @@ func cleared(s State, now time.Time, m *messages.DomainReported) (State, []actor
 
 // acted ends the task: the machine rests where the host says that it is.
 func acted(s State, now time.Time, m *messages.DomainReported) State {
-	r := actions[s.Doing]
-	s = s.end(now, m.Error)
+	r, f := actions[s.Doing], (*messages.Fault)(nil)
+	if m.ErrorKind != 0 {
+		f = faultOf(m)
+		f.At = now.UnixNano()
+	}
+	s = s.endWith(now, f.GetMessage(), f.GetDetails())
 	return s.edit(now, func(v *messages.InstanceView) {
 		v.TaskState, v.PowerState, v.VmState = idle, m.Power, rest(m)
 		v.HypervisorHostname = m.HypervisorHostname
-		if m.ErrorKind != 0 {
-			v.Fault = &messages.Fault{Code: 500, Message: m.Error, At: now.UnixNano()}
+		if f != nil {
+			v.Fault = f
 		}
 		if v.VmState == active && r.then == active && s.Doing == messages.Action_ACTION_CREATE {
 			v.LaunchedAt = now.UnixNano()

@@ -255,8 +255,12 @@ func (w *world) steps(id string) string {
 func (w *world) saysFault(id string, code int, says string) {
 	w.tb.Helper()
 	a := w.do("user", "2.90", "GET", "/v2.1/servers/"+id, "")
-	if a.get("server.fault.code") != float64(code) || !strings.Contains(a.text("server.fault.message"), says) {
-		w.tb.Errorf("the fault is %v, want %d saying %q", a.get("server.fault"), code, says)
+	if a.get("server.fault.code") != float64(code) || a.text("server.fault.message") == "" || a.get("server.fault.details") != nil {
+		w.tb.Errorf("to its user the fault is %v, want %d with a message and no details", a.get("server.fault"), code)
+	}
+	all := w.do("admin", "2.90", "GET", "/v2.1/servers/"+id, "")
+	if !strings.Contains(all.text("server.fault.message")+all.text("server.fault.details"), says) {
+		w.tb.Errorf("to an administrator the fault is %v, want one saying %q", all.get("server.fault"), says)
 	}
 	if a.get("server.OS-EXT-STS:power_state") != float64(0) || a.get("server.OS-EXT-SRV-ATTR:host") != nil {
 		w.tb.Errorf("power or host of a machine that is none: %s", a.body)

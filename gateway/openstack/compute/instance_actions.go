@@ -183,7 +183,7 @@ func events(r *api.Request, x *messages.ActionRecord) []eventView {
 				v.Host = orNull(e.Host)
 			}
 		}
-		if r.Version.AtLeast(84) {
+		if r.Version.AtLeast(84) && r.Principal.Admin() { // Nova's default policy
 			v.Details = orNull(e.Details)
 		}
 		out = append(out, v)

@@ -248,13 +248,13 @@ func flavorShown(r *api.Request, f *messages.Flavor) any {
 	return flavorLink{ID: f.GetId(), Links: []link{bookmark(r, "flavors", f.GetId())}}
 }
 
-// faultOf leaves the details of an internal failure to administrators.
+// faultOf leaves the details, which may name hosts and paths, to administrators.
 func faultOf(r *api.Request, f *messages.Fault) *faultView {
 	if f == nil {
 		return nil
 	}
 	v := &faultView{Code: f.Code, Created: stamp(f.At), Message: f.Message}
-	if r.Principal.Admin() || f.Code != 500 {
+	if r.Principal.Admin() {
 		v.Details = f.Details
 	}
 	return v
