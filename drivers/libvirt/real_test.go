@@ -232,7 +232,8 @@ func (r *real) virsh(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// killQEMU kills the guest's process, found by the pid file libvirt keeps.
+// killQEMU kills the guest's process, found by the pid file libvirt keeps, and
+// waits until it has ended.
 func (r *real) killQEMU(t *testing.T, id string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(r.dir, "a/run/qemu", namePrefix+id+".pid"))
@@ -243,7 +244,19 @@ func (r *real) killQEMU(t *testing.T, id string) {
 	if _, err := fmt.Sscan(string(text), &pid); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+	process, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(process)
+	if err := unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	// On a busy machine it may take a while to be gone, and until then libvirt finds it alive.
+	for err = unix.EINTR; err == unix.EINTR; {
+		_, err = unix.Poll([]unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}, -1)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
