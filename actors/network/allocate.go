@@ -9,13 +9,20 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-// portSpace is the name space (RFC 4122) of ids that follow from network,
+// portSpace is the name space (RFC 9562) of ids that follow from network,
 // instance and number: asking again gives the same ports.
 var portSpace = uuid.MustParse("6f2ae1a4-6f0b-5c0e-9b3c-0a6b1f0c7d52")
 
-// PortID is the id of the nth port (from 0) that network makes for instance.
+// PortID is the id of the nth port (from 0) that network makes for instance. It
+// begins as the instance's id does, where that one begins with the time (version
+// 7): ports of one moment stand side by side in the store, as the instances do.
 func PortID(network, instance string, n int) string {
-	return uuid.NewSHA1(portSpace, fmt.Appendf(nil, "%s/%s/%d", network, instance, n)).String()
+	id := uuid.NewSHA1(portSpace, fmt.Appendf(nil, "%s/%s/%d", network, instance, n))
+	if of, err := uuid.Parse(instance); err == nil && of.Version() == 7 {
+		copy(id[:6], of[:6])
+		id[6] = id[6]&0x0f | 0x80 // version 8: of our own making
+	}
+	return id.String()
 }
 
 // allocate gives an instance all the ports it asks for, or none. It answers by

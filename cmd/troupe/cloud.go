@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,6 +35,7 @@ type cloud struct {
 
 	listener  net.Listener
 	store     store.Store
+	release   func() error // gives back memory that the store has mapped
 	blobs     *blobs.Store
 	node      *cluster.Node
 	client    *cluster.Client
@@ -97,7 +99,7 @@ func (c *cloud) openData(context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.store = db
+	c.store, c.release = db, db.Release
 	c.onStop("store", func(context.Context) error { return db.Close() })
 	c.blobs, err = blobs.Open(filepath.Join(c.config.Data, "images"))
 	return err
@@ -115,6 +117,7 @@ func (c *cloud) startNode(ctx context.Context) error {
 	}
 	c.node, c.client = node, node.Client()
 	c.onStop("runtime", node.Stop)
+	c.giveBackMemory()
 	// What was uploaded when a crash came before an image knew of it.
 	if n, err := c.blobs.Sweep(ctx, image.Wanted(c.client)); err != nil {
 		return err
@@ -122,6 +125,33 @@ func (c *cloud) startNode(ctx context.Context) error {
 		c.log.Info().Int("contents", n).Msg("removed uploads that no image refers to")
 	}
 	return nil
+}
+
+// giveBackMemory keeps an idle cloud small.
+func (c *cloud) giveBackMemory() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	c.onStop("memory", func(context.Context) error {
+		cancel()
+		<-done
+		return nil
+	})
+	go func() {
+		defer close(done)
+		giveBack(ctx, func() activity {
+			s := c.client.Stats()
+			a := activity{steps: s.Steps}
+			for _, n := range s.Actors {
+				a.live += n
+			}
+			return a
+		}, func() {
+			debug.FreeOSMemory()
+			if err := c.release(); err != nil {
+				c.log.Debug().Err(err).Msg("the store's memory was not given back")
+			}
+		})
+	}()
 }
 
 // listen serves h on l until the cloud stops. A listener that breaks ends the cloud.

@@ -20,6 +20,11 @@ const (
 	retryPause = time.Second
 )
 
+// fillPercent is how full a page is left that was split. Most keys are appended
+// where their like stand (ids and list keys begin with the time), so little is
+// inserted into the middle of a page later.
+const fillPercent = 0.9
+
 var (
 	metaName   = []byte("troupe.meta")
 	appliedKey = []byte("applied segment")
@@ -81,6 +86,7 @@ func (s *Store) checkpoint(l *layer) (err error) {
 	}()
 	return s.db.Update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketName)
+		b.FillPercent = fillPercent
 		for it := l.tree.Iter(); it.Next(); {
 			if e := it.Value(); e.value == nil {
 				err = b.Delete([]byte(it.Key()))

@@ -53,7 +53,7 @@ func TestCrashAfterEveryByte(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "db")
 	s := mustOpen(t, path, Options{NoSync: true})
-	const many = 5
+	const many = 3
 	for i := range many {
 		put(t, s, "last", fmt.Sprint(i))
 		put(t, s, fmt.Sprint("key ", i), "there")
@@ -152,6 +152,29 @@ func TestCloseLeavesOneFile(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// TestRelease: what was given back is read again.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, filepath.Join(t.TempDir(), "db"), Options{NoSync: true, CheckpointBytes: 50})
+	for i := range 100 {
+		put(t, s, fmt.Sprint(i), "value")
+		if err := s.Release(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 100 {
+		if got, err := s.Get(t.Context(), fmt.Sprint(i)); err != nil || string(got.Value) != "value" {
+			t.Errorf("%d is %q, %v", i, got.Value, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Release(); err != nil {
+		t.Errorf("after the end: %v", err)
 	}
 }
 

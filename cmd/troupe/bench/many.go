@@ -7,7 +7,7 @@ import (
 
 // passivation is how long a server that nobody asks may stay in memory, with a
 // margin for what the collector gives back to the system.
-const passivation = 100 * time.Second
+const passivation = 120 * time.Second
 
 // many measures what a cloud with many idle servers takes, those made before
 // included.

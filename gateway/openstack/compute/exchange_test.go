@@ -151,7 +151,7 @@ var unsteady = []struct {
 }{
 	{"URL", regexp.MustCompile(`http://127\.0\.0\.1:\d+`)},
 	{"REQUEST", regexp.MustCompile(`req-[0-9a-f-]{36}`)},
-	{"UUID", regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[45][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)},
+	{"UUID", regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[4578][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)},
 	{"TIME", regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?`)},
 	{"MAC", regexp.MustCompile(`fa:16:3e(:[0-9a-f]{2}){3}`)},
 	{"RESERVATION", regexp.MustCompile(`r-[0-9a-z]{8}`)},
