@@ -74,16 +74,18 @@ func (l *link) close() {
 	_, _ = l.conn.Close()
 }
 
-// supervise keeps a connection, from the first one on, until the driver closes.
+// supervise keeps a connection, from the first one on, which is attached already,
+// until the driver closes.
 func (d *Driver) supervise(l *link) {
 	defer close(d.ended)
 	for l != nil {
-		d.attach(l)
 		select {
 		case <-l.lost:
 			d.detach("libvirt ended the connection")
 			l.close()
-			l = d.redial()
+			if l = d.redial(); l != nil {
+				d.attach(l)
+			}
 		case <-d.closing:
 			d.detach("the driver is closed")
 			l.close()
