@@ -15,13 +15,13 @@ func many(r *run) error {
 	if r.idle == 0 {
 		return nil
 	}
-	if more := r.idle - r.servers; more > 0 {
+	if more := r.idle - r.servers*3/2; more > 0 {
 		image, err := r.login()
 		if err != nil {
 			return err
 		}
 		began := time.Now()
-		if _, err := r.post(image, more); err != nil {
+		if _, err := r.post(image, more, 0); err != nil {
 			return err
 		}
 		if err := r.active(); err != nil {
@@ -36,6 +36,6 @@ func many(r *run) error {
 	if err != nil {
 		return err
 	}
-	r.add(fmt.Sprintf("%d idle servers: memory (RSS)", max(r.idle, r.servers)), fmt.Sprintf("%.0f MB", rss*1.048576), "< 400 MB", "")
+	r.add(fmt.Sprintf("%d idle servers: memory (RSS)", max(r.idle, r.servers*3/2)), fmt.Sprintf("%.0f MB", rss*1.048576), "< 400 MB", "")
 	return nil
 }
