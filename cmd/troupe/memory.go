@@ -10,10 +10,14 @@ import (
 )
 
 // gcHeadroom is how much garbage, in bytes, may at least gather between two
-// collections. A control plane lives on little memory and makes much garbage:
-// at Go's 100 % a live heap of 15 MB is collected every 15 MB, and a quarter of
-// the processor goes into that. Above this size the default holds.
-const gcHeadroom = 64 << 20
+// collections, and gcPercent how much beside it, in percent of what is alive. A
+// control plane lives on little memory and makes much garbage: at Go's default a
+// live heap of 15 MB is collected every 15 MB, and a fifth of the processor goes
+// into that. What a load has taken is given back when it is over (giveBack).
+const (
+	gcHeadroom = 64 << 20
+	gcPercent  = 200
+)
 
 // tuneCollector keeps the headroom, after every collection anew, unless GOGC
 // says otherwise.
@@ -25,9 +29,9 @@ func tuneCollector() {
 	var tune func(*[16]byte)
 	tune = func(*[16]byte) {
 		metrics.Read(live)
-		percent := 100
-		if n := live[0].Value.Uint64(); n > 0 && n < gcHeadroom {
-			percent = int(min(gcHeadroom*100/n, 2000))
+		percent := gcPercent
+		if n := live[0].Value.Uint64(); n > 0 {
+			percent += int(min(gcHeadroom*100/n, 2000))
 		}
 		debug.SetGCPercent(percent)
 		runtime.SetFinalizer(&[16]byte{}, tune) // dies with the next collection
