@@ -137,7 +137,7 @@ func query(s State, in actors.Input) (State, []actors.Effect, error) {
 		if !s.visible(m.Scope) {
 			return s, nil, missing(in.ID)
 		}
-		return answer(full(s))
+		return answer(withUserData(s))
 	case *messages.GetInstanceActions:
 		if s.View == nil || s.Hidden || !inScope(s, m.Scope) {
 			return s, nil, missing(in.ID)
@@ -172,14 +172,25 @@ func (s State) visible(scope string) bool {
 		s.View.VmState != deleted && s.View.TaskState != admitting
 }
 
-// full is the view with what only the machine itself and its owner may read.
-func full(s State) *messages.InstanceView {
+// withUserData is the view with what only its owner and the machine may read.
+func withUserData(s State) *messages.InstanceView {
 	data, ok := s.Papers.Get(userData)
-	if !ok && s.AdminPassword == "" {
+	if !ok {
 		return s.View
 	}
 	v := proto.Clone(s.View).(*messages.InstanceView)
-	v.UserData, v.AdminPassword = data, s.AdminPassword
+	v.UserData = data
+	return v
+}
+
+// full is the view with everything that the machine is told once, on its config
+// drive. The password is in no answer to a query.
+func full(s State) *messages.InstanceView {
+	v := withUserData(s)
+	if s.AdminPassword != "" {
+		v = proto.Clone(v).(*messages.InstanceView)
+		v.AdminPassword = s.AdminPassword
+	}
 	return v
 }
 

@@ -15,8 +15,8 @@ import (
 // live heap of 15 MB is collected every 15 MB, and a fifth of the processor goes
 // into that. What a load has taken is given back when it is over (giveBack).
 const (
-	gcHeadroom = 64 << 20
-	gcPercent  = 200
+	gcHeadroom = 128 << 20
+	gcPercent  = 100
 )
 
 // tuneCollector keeps the headroom, after every collection anew, unless GOGC
@@ -31,7 +31,7 @@ func tuneCollector() {
 		metrics.Read(live)
 		percent := gcPercent
 		if n := live[0].Value.Uint64(); n > 0 {
-			percent += int(min(gcHeadroom*100/n, 2000))
+			percent += int(min(gcHeadroom*100/n, 5000))
 		}
 		debug.SetGCPercent(percent)
 		runtime.SetFinalizer(&[16]byte{}, tune) // dies with the next collection
