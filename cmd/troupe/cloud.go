@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -146,6 +147,7 @@ func (c *cloud) giveBackMemory() {
 			}
 			return a
 		}, func() {
+			runtime.GC() // pools let go only at the second collection
 			debug.FreeOSMemory()
 			if err := c.release(); err != nil {
 				c.log.Debug().Err(err).Msg("the store's memory was not given back")
