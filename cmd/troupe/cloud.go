@@ -25,6 +25,11 @@ import (
 // nodeName is the name of the one node of `troupe dev`.
 const nodeName = "dev"
 
+// actorIdleTime is how long an actor that nobody asks stays in memory. Waking one
+// costs a few reads of an embedded store, so there is no need to keep many: a
+// client that looks at its server every few seconds keeps just that one awake.
+const actorIdleTime = 20 * time.Second
+
 // cloud is everything that runs in one process. What was opened is closed in
 // the opposite order.
 type cloud struct {
@@ -108,7 +113,7 @@ func (c *cloud) openData(context.Context) error {
 
 func (c *cloud) startNode(ctx context.Context) error {
 	node, err := cluster.Start(ctx, cluster.Config{
-		Name: nodeName, Store: c.store, Kinds: kinds(scheduler.Mode(c.config.SchedulerMode)), Log: c.log,
+		Name: nodeName, Store: c.store, IdleTimeout: actorIdleTime, Kinds: kinds(scheduler.Mode(c.config.SchedulerMode)), Log: c.log,
 		Discard: func(ctx context.Context, sha256 string) error {
 			return c.blobs.Discard(ctx, sha256, image.Wanted(c.client))
 		},
