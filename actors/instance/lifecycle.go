@@ -10,44 +10,43 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-// rule says from where an action is allowed, which task it is, what is ordered
-// from the host, and where the machine rests when the host reports success. An
-// action without a row is allowed nowhere.
+// rule says from where an action is allowed, which task it is, and what is
+// ordered from the host. Where the machine rests afterwards is what the host
+// reports (rest). An action without a row is allowed nowhere.
 type rule struct {
 	name  string // in the history
 	from  []messages.VMState
 	over  []messages.TaskState // tasks that it may replace; none: only idle
 	task  messages.TaskState
 	order messages.OrderKind
-	then  messages.VMState
 	grace time.Duration // how long the guest may take over an ACPI request
 }
 
 var actions = map[messages.Action]rule{
-	messages.Action_ACTION_CREATE: {name: "create", task: admitting, order: orderBuild, then: active},
+	messages.Action_ACTION_CREATE: {name: "create", task: admitting, order: orderBuild},
 	messages.Action_ACTION_START: {
 		name: "start", from: in(stopped), task: poweringOn,
-		order: messages.OrderKind_ORDER_KIND_START, then: active,
+		order: messages.OrderKind_ORDER_KIND_START,
 	},
 	messages.Action_ACTION_STOP: {
 		name: "stop", from: in(active, failed), task: poweringOff,
-		order: messages.OrderKind_ORDER_KIND_STOP, then: stopped, grace: time.Minute,
+		order: messages.OrderKind_ORDER_KIND_STOP, grace: time.Minute,
 	},
 	messages.Action_ACTION_REBOOT_SOFT: {
 		name: "reboot", from: in(active), task: rebooting,
-		order: messages.OrderKind_ORDER_KIND_REBOOT_SOFT, then: active, grace: time.Minute,
+		order: messages.OrderKind_ORDER_KIND_REBOOT_SOFT, grace: time.Minute,
 	},
 	messages.Action_ACTION_REBOOT_HARD: {
 		name: "reboot", from: in(active, stopped, failed), task: rebootingHard,
 		over:  []messages.TaskState{rebooting},
-		order: messages.OrderKind_ORDER_KIND_REBOOT_HARD, then: active,
+		order: messages.OrderKind_ORDER_KIND_REBOOT_HARD,
 	},
 	messages.Action_ACTION_DELETE: {
 		name: "delete", from: in(building, active, stopped, failed), task: deleting,
 		over: []messages.TaskState{
 			scheduling, networking, spawning, poweringOn, poweringOff, rebooting, rebootingHard, deleting,
 		},
-		order: orderDelete, then: deleted,
+		order: orderDelete,
 	},
 }
 

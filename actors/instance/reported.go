@@ -101,7 +101,7 @@ func cleared(s State, now time.Time, m *messages.DomainReported) (State, []actor
 
 // acted ends the task: the machine rests where the host says that it is.
 func acted(s State, now time.Time, m *messages.DomainReported) State {
-	r, f := actions[s.Doing], (*messages.Fault)(nil)
+	var f *messages.Fault
 	if m.ErrorKind != 0 {
 		f = faultOf(m)
 		f.At = now.UnixNano()
@@ -113,7 +113,7 @@ func acted(s State, now time.Time, m *messages.DomainReported) State {
 		if f != nil {
 			v.Fault = f
 		}
-		if v.VmState == active && r.then == active && s.Doing == messages.Action_ACTION_CREATE {
+		if v.VmState == active && s.Doing == messages.Action_ACTION_CREATE {
 			v.LaunchedAt = now.UnixNano()
 		}
 	})

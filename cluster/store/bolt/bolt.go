@@ -29,7 +29,7 @@ import (
 )
 
 const (
-	maxBatch     = 256         // transactions in one Update of the file
+	maxBatch     = 256         // transactions in one record of the journal
 	queueLength  = 1024        // transactions that wait without blocking their senders' memory
 	lockWait     = time.Second // for another process that has the file open
 	mmapBytes    = 1 << 30     // address space, not memory: readers never wait for a remap below it
