@@ -92,7 +92,9 @@ func (g *grain) answer(a actors.Answer) {
 			c.reply(m, a.Err)
 		}
 	}
-	delete(g.deferred, a.Key)
+	if delete(g.deferred, a.Key); len(g.deferred) == 0 {
+		g.deferred = nil // an empty map would stay as long as the grain
+	}
 }
 
 // pruneDeferred forgets askers that have given up.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -155,6 +156,41 @@ func BenchmarkCommit(b *testing.B) {
 				wg.Wait()
 				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 			})
+		}
+	}
+}
+
+// TestListLongAndShort: a list reads the same whether or not it is short enough
+// to be read without a snapshot, with keys in the file, in the journal and deleted.
+func TestListLongAndShort(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "db"), bolt.Options{NoSync: true, CheckpointBytes: 2048})
+	const keys = 100
+	for i := range keys {
+		if _, err := s.Commit(t.Context(), storetest.Put(fmt.Sprintf("k/%03d", i), "v")); err != nil {
+			t.Fatal(err)
+		}
+		if i%3 != 0 {
+			continue
+		}
+		if _, err := s.Commit(t.Context(), store.Txn{Writes: []store.Write{{Key: fmt.Sprintf("k/%03d", i)}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, limit := range []int{1, 5, 20, 21, 22, 30, 31, 32, 33, 66, 67, keys} {
+		var got []string
+		for after, more := "", true; more; {
+			items, on, err := s.List(t.Context(), "k/", after, limit)
+			if err != nil || len(items) > limit || on && len(items) != limit {
+				t.Fatalf("limit %d: %d items, more %v, %v", limit, len(items), on, err)
+			}
+			for _, item := range items {
+				got = append(got, item.Key)
+				after = item.Key
+			}
+			more = on
+		}
+		if len(got) != keys-34 || !slices.IsSorted(got) || len(slices.Compact(got)) != keys-34 {
+			t.Errorf("limit %d: %d keys: %v", limit, len(got), got)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"strings"
 
@@ -54,26 +55,61 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) (item
 	if err != nil {
 		return nil, false, err
 	}
-	err = s.snapshot(func(b *bbolt.Bucket, layers []*layer) error {
-		for m := newMerge(b, layers, max(prefix, after)); m.valid() && strings.HasPrefix(m.key, prefix); m.next() {
-			item, err := m.item()
-			switch {
-			case err != nil:
-				return err
-			case item.Revision == 0 || m.key == after:
-				continue // deleted, or seen
-			case len(items) == limit:
-				more = true
-				return nil
-			}
-			items = append(items, item)
+	read := func(visits int) func(*bbolt.Bucket, []*layer) error {
+		return func(b *bbolt.Bucket, layers []*layer) (err error) {
+			items, more, err = list(newMerge(b, layers, max(prefix, after)), prefix, after, limit, visits)
+			return err
 		}
-		return nil
-	})
+	}
+	if err = s.glance(read(glanceVisits)); errors.Is(err, errLong) {
+		err = s.snapshot(read(math.MaxInt))
+	}
 	if err != nil {
 		return nil, false, err
 	}
 	return items, more, nil
+}
+
+// list reads a page from m; errLong if it would have to visit more keys than that.
+func list(m *merge, prefix, after string, limit, visits int) (items []store.Item, more bool, err error) {
+	for ; m.valid() && strings.HasPrefix(m.key, prefix); m.next() {
+		if visits--; visits < 0 {
+			return nil, false, errLong
+		}
+		item, err := m.item()
+		switch {
+		case err != nil:
+			return nil, false, err
+		case item.Revision == 0 || m.key == after:
+			continue // deleted, or seen
+		case len(items) == limit:
+			return items, true, nil
+		}
+		items = append(items, item)
+	}
+	return items, false, nil
+}
+
+// glanceVisits is how many keys a list may visit while commits wait for it.
+const glanceVisits = 32
+
+var errLong = errors.New("the list is long")
+
+// glance is snapshot for a short look, during which nothing is committed. A
+// snapshot makes the commits that follow copy what they change of the tree, which
+// costs many times what a short list does; one is read at every POST /servers.
+func (s *Store) glance(read func(*bbolt.Bucket, []*layer) error) error {
+	return s.guarded(func() error {
+		s.state.RLock()
+		defer s.state.RUnlock()
+		layers := make([]*layer, 0, 2)
+		for _, l := range []*layer{s.active, s.frozen} {
+			if l != nil {
+				layers = append(layers, l)
+			}
+		}
+		return s.db.View(func(tx *bbolt.Tx) error { return read(tx.Bucket(bucketName), layers) })
+	})
 }
 
 // snapshot reads the file and the layers as they are at one moment.
