@@ -57,6 +57,7 @@ proto: $(TOOLS)/protoc-gen-go ## proto/ -> messages/
 	@command -v protoc >/dev/null || scripts/setup.sh proto
 	PATH="$(CURDIR)/$(TOOLS):$$PATH" protoc -Iproto --go_out=. \
 	  --go_opt=module=github.com/troupe-cloud/troupe proto/*.proto
+	$(GO) test -count=1 -run '^TestContract$$' ./messages -record-contract
 
 # The comment that names protoc's own version is left out of the comparison.
 proto-check: $(TOOLS)/protoc-gen-go
