@@ -26,7 +26,7 @@ func adminCommand() *cobra.Command {
 }
 
 func resetPasswordCommand() *cobra.Command {
-	var config devConfig
+	var config cloudConfig
 	c := &cobra.Command{
 		Use: "reset-password", Short: "Give the administrator a new random password", Args: cobra.NoArgs,
 		Long: "Give the administrator of a stopped cloud a new random password, and write openrc, clouds.yaml\n" +
@@ -46,7 +46,7 @@ func resetPasswordCommand() *cobra.Command {
 	return c
 }
 
-func resetPassword(cmd *cobra.Command, config devConfig) error {
+func resetPassword(cmd *cobra.Command, config cloudConfig) error {
 	log, closeLog, err := newLog("", "warn")
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ const actorIdleTime = 20 * time.Second
 // cloud is everything that runs in one process. What was opened is closed in
 // the opposite order.
 type cloud struct {
-	config      devConfig
+	config      cloudConfig
 	log         zerolog.Logger
 	url         string
 	hypervisors string // for the ready line
@@ -72,7 +72,7 @@ func (c *cloud) stop(ctx context.Context) error {
 }
 
 // startCloud starts everything. If a part cannot start, the others are stopped.
-func startCloud(ctx context.Context, config devConfig, log zerolog.Logger) (*cloud, error) {
+func startCloud(ctx context.Context, config cloudConfig, log zerolog.Logger) (*cloud, error) {
 	c := &cloud{config: config, log: log, failed: make(chan error, 1)}
 	for _, part := range []struct {
 		what  string

@@ -33,7 +33,7 @@ func TestCheck(t *testing.T) { // table: one row, one command line
 		"a profiler by name":             {"--pprof localhost:6060", ""},
 		"a network in the middle of one": {"--flat-cidr 10.1.2.3/16", ""},
 	} {
-		var c devConfig
+		var c cloudConfig
 		flags := pflag.NewFlagSet("dev", pflag.ContinueOnError)
 		c.flags(flags)
 		if err := flags.Parse(strings.Fields(tt.args)); err != nil {
