@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/encode"
 )
 
 // Spec defines a kind of grain by its state S and its Step.
@@ -149,7 +150,7 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 	if k.spec.Volatile {
 		return Turn{State: State{value: after}, Effects: effects}, nil
 	}
-	encoded, err := json.Marshal(after)
+	encoded, err := appendJSON(len(st.encoded), after)
 	if err != nil {
 		return Turn{State: st}, fmt.Errorf("encode %s: %w", k.spec.Name, err)
 	}
@@ -191,6 +192,18 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 		}
 	}
 	return t, nil
+}
+
+// spareBytes is how much longer than before a state may get before its encoding
+// has to be moved.
+const spareBytes = 256
+
+// appendJSON encodes what is stored, by itself where it can.
+func appendJSON(expected int, v any) ([]byte, error) {
+	if a, ok := v.(encode.Appender); ok {
+		return a.AppendJSON(make([]byte, 0, expected+spareBytes))
+	}
+	return json.Marshal(v)
 }
 
 // index lists what has to be written to come from before's entries to after's.

@@ -72,6 +72,9 @@ func (t Table[V]) All() iter.Seq2[string, V] {
 	}
 }
 
+// rowBytes is how long rows mostly are.
+const rowBytes = 256
+
 // Rows is what the runtime needs of a Table, whatever its values are.
 type Rows interface {
 	load(rows map[string][]byte) error
@@ -106,7 +109,7 @@ func (t *Table[V]) writes() (map[string][]byte, error) {
 			w[c.key] = nil
 			continue
 		}
-		raw, err := json.Marshal(v)
+		raw, err := appendJSON(rowBytes, v)
 		if err != nil {
 			return nil, fmt.Errorf("row %q: %w", c.key, err)
 		}
