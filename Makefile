@@ -15,7 +15,7 @@ export GOFLAGS := -tags=$(TAGS) -buildvcs=false
 TOOL_FLAGS     := -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint proto proto-check imports sim e2e fuzz clean setup-build setup-test
+.PHONY: help build run test bench lint proto proto-check imports sim e2e fuzz consul clean setup-build setup-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ proto-check: $(TOOLS)/protoc-gen-go
 fuzz: ## every fuzz target for FUZZTIME (default 10s) each
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 	  echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),10s) $$p || exit 1; done; done
+
+consul: ## the Consul server that tests and make cluster use: on the PATH, or built once (4 minutes)
+	@GO=$(GO) scripts/consul.sh
 
 clean: ## remove what make built; the cloud's data in run/ stays
 	rm -rf bin .cache
