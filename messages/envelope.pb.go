@@ -97,8 +97,10 @@ type Envelope struct {
 	DeadlineUnixMs int64                  `protobuf:"varint,5,opt,name=deadline_unix_ms,json=deadlineUnixMs,proto3" json:"deadline_unix_ms,omitempty"` // 0: none
 	Trace          string                 `protobuf:"bytes,6,opt,name=trace,proto3" json:"trace,omitempty"`                                            // W3C traceparent
 	Payload        []byte                 `protobuf:"bytes,7,opt,name=payload,proto3" json:"payload,omitempty"`
-	Tell           bool                   `protobuf:"varint,8,opt,name=tell,proto3" json:"tell,omitempty"`                        // no reply is wanted
-	DedupeId       string                 `protobuf:"bytes,9,opt,name=dedupe_id,json=dedupeId,proto3" json:"dedupe_id,omitempty"` // delivered twice under it is done once; empty: no matter
+	Tell           bool                   `protobuf:"varint,8,opt,name=tell,proto3" json:"tell,omitempty"`                             // no reply is wanted
+	DedupeId       string                 `protobuf:"bytes,9,opt,name=dedupe_id,json=dedupeId,proto3" json:"dedupe_id,omitempty"`      // delivered twice under it is done once; empty: no matter
+	Hops           uint32                 `protobuf:"varint,10,opt,name=hops,proto3" json:"hops,omitempty"`                            // how many members have passed it on
+	TimeoutMs      int64                  `protobuf:"varint,11,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"` // until the deadline, when it was sent: clocks may differ; 0: none
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -196,6 +198,20 @@ func (x *Envelope) GetDedupeId() string {
 	return ""
 }
 
+func (x *Envelope) GetHops() uint32 {
+	if x != nil {
+		return x.Hops
+	}
+	return 0
+}
+
+func (x *Envelope) GetTimeoutMs() int64 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
 // Reply answers an Envelope.
 type Reply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -203,6 +219,8 @@ type Reply struct {
 	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`                    // the sentence that goes with the error
 	Method        string                 `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`                      // full name of the payload's message type
 	Payload       []byte                 `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
+	Moved         bool                   `protobuf:"varint,5,opt,name=moved,proto3" json:"moved,omitempty"`                          // not decided here: ask its owner, who may be known by a newer view
+	ViewIndex     uint64                 `protobuf:"varint,6,opt,name=view_index,json=viewIndex,proto3" json:"view_index,omitempty"` // with moved: the view that the answerer acts under
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -263,6 +281,20 @@ func (x *Reply) GetPayload() []byte {
 		return x.Payload
 	}
 	return nil
+}
+
+func (x *Reply) GetMoved() bool {
+	if x != nil {
+		return x.Moved
+	}
+	return false
+}
+
+func (x *Reply) GetViewIndex() uint64 {
+	if x != nil {
+		return x.ViewIndex
+	}
+	return 0
 }
 
 // Done answers a command that has nothing else to say.
@@ -380,7 +412,7 @@ var File_envelope_proto protoreflect.FileDescriptor
 
 const file_envelope_proto_rawDesc = "" +
 	"\n" +
-	"\x0eenvelope.proto\x12\x06troupe\"\xf0\x01\n" +
+	"\x0eenvelope.proto\x12\x06troupe\"\xa3\x02\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
@@ -391,12 +423,19 @@ const file_envelope_proto_rawDesc = "" +
 	"\x05trace\x18\x06 \x01(\tR\x05trace\x12\x18\n" +
 	"\apayload\x18\a \x01(\fR\apayload\x12\x12\n" +
 	"\x04tell\x18\b \x01(\bR\x04tell\x12\x1b\n" +
-	"\tdedupe_id\x18\t \x01(\tR\bdedupeId\"|\n" +
+	"\tdedupe_id\x18\t \x01(\tR\bdedupeId\x12\x12\n" +
+	"\x04hops\x18\n" +
+	" \x01(\rR\x04hops\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\v \x01(\x03R\ttimeoutMs\"\xb1\x01\n" +
 	"\x05Reply\x12'\n" +
 	"\x05error\x18\x01 \x01(\x0e2\x11.troupe.ErrorKindR\x05error\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +
 	"\x06method\x18\x03 \x01(\tR\x06method\x12\x18\n" +
-	"\apayload\x18\x04 \x01(\fR\apayload\"\x06\n" +
+	"\apayload\x18\x04 \x01(\fR\apayload\x12\x14\n" +
+	"\x05moved\x18\x05 \x01(\bR\x05moved\x12\x1d\n" +
+	"\n" +
+	"view_index\x18\x06 \x01(\x04R\tviewIndex\"\x06\n" +
 	"\x04Done\"\v\n" +
 	"\tActivated\"\b\n" +
 	"\x06Nudged*\xd1\x01\n" +
