@@ -194,6 +194,11 @@ func (x *DomainSpec) AppendJSON(b []byte) ([]byte, error) {
 	}
 	o.TextIf("flavor_name", x.FlavorName)
 	o.TextIf("image_id", x.ImageId)
+	if x.Epoch != 0 {
+		o.Uint("epoch", x.Epoch)
+	}
+	o.BoolIf("stopped", x.Stopped)
+	o.BoolIf("take_disk", x.TakeDisk)
 	return o.Close()
 }
 

@@ -90,6 +90,13 @@ const (
 	OrderKind_ORDER_KIND_REBOOT_HARD OrderKind = 5
 	OrderKind_ORDER_KIND_DELETE      OrderKind = 6 // domain, disks, config drive: all gone
 	OrderKind_ORDER_KIND_LOOK        OrderKind = 7 // changes nothing: reads the domain and reports it
+	// The machine is to be built elsewhere, for this host is down: what is here must
+	// not run any more, and is kept until it is known how that ends. Only a host that
+	// is down, or that an operator has declared so, takes it (InstanceYielded).
+	OrderKind_ORDER_KIND_YIELD OrderKind = 8
+	// It runs elsewhere now: domain, config drive and disk go, but for a disk on
+	// storage that hosts share, which is its new host's.
+	OrderKind_ORDER_KIND_RELEASE OrderKind = 9
 )
 
 // Enum value maps for OrderKind.
@@ -103,6 +110,8 @@ var (
 		5: "ORDER_KIND_REBOOT_HARD",
 		6: "ORDER_KIND_DELETE",
 		7: "ORDER_KIND_LOOK",
+		8: "ORDER_KIND_YIELD",
+		9: "ORDER_KIND_RELEASE",
 	}
 	OrderKind_value = map[string]int32{
 		"ORDER_KIND_UNSPECIFIED": 0,
@@ -113,6 +122,8 @@ var (
 		"ORDER_KIND_REBOOT_HARD": 5,
 		"ORDER_KIND_DELETE":      6,
 		"ORDER_KIND_LOOK":        7,
+		"ORDER_KIND_YIELD":       8,
+		"ORDER_KIND_RELEASE":     9,
 	}
 )
 
@@ -161,9 +172,12 @@ type DomainSpec struct {
 	Nics              []*DomainNIC           `protobuf:"bytes,12,rep,name=nics,proto3" json:"nics,omitempty"`
 	ConfigDrive       bool                   `protobuf:"varint,13,opt,name=config_drive,json=configDrive,proto3" json:"config_drive,omitempty"`
 	ConfigFiles       map[string][]byte      `protobuf:"bytes,14,rep,name=config_files,json=configFiles,proto3" json:"config_files,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // path in the config drive -> content
-	Order             uint64                 `protobuf:"varint,15,opt,name=order,proto3" json:"order,omitempty"`                                                                                                         // kept in the domain's metadata
+	Order             uint64                 `protobuf:"varint,15,opt,name=order,proto3" json:"order,omitempty"`                                                                                                         // kept in the domain's metadata, as the epoch is
 	FlavorName        string                 `protobuf:"bytes,16,opt,name=flavor_name,json=flavorName,proto3" json:"flavor_name,omitempty"`
 	ImageId           string                 `protobuf:"bytes,17,opt,name=image_id,json=imageId,proto3" json:"image_id,omitempty"`
+	Epoch             uint64                 `protobuf:"varint,18,opt,name=epoch,proto3" json:"epoch,omitempty"`                       // of the node that drives the hypervisor
+	Stopped           bool                   `protobuf:"varint,19,opt,name=stopped,proto3" json:"stopped,omitempty"`                   // define it, but do not start it
+	TakeDisk          bool                   `protobuf:"varint,20,opt,name=take_disk,json=takeDisk,proto3" json:"take_disk,omitempty"` // the disk is there, on storage that hosts share: take it over, never make it anew
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -315,6 +329,27 @@ func (x *DomainSpec) GetImageId() string {
 		return x.ImageId
 	}
 	return ""
+}
+
+func (x *DomainSpec) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *DomainSpec) GetStopped() bool {
+	if x != nil {
+		return x.Stopped
+	}
+	return false
+}
+
+func (x *DomainSpec) GetTakeDisk() bool {
+	if x != nil {
+		return x.TakeDisk
+	}
+	return false
 }
 
 type DomainNIC struct {
@@ -617,6 +652,76 @@ func (x *OrderRefused) GetReason() string {
 	return ""
 }
 
+// InstanceYielded: the host has committed that the instance will not run here
+// any more. storage names the storage with its disk if other hosts reach it too.
+type InstanceYielded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	Order         uint64                 `protobuf:"varint,2,opt,name=order,proto3" json:"order,omitempty"`
+	Host          string                 `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
+	Storage       string                 `protobuf:"bytes,4,opt,name=storage,proto3" json:"storage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InstanceYielded) Reset() {
+	*x = InstanceYielded{}
+	mi := &file_host_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InstanceYielded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InstanceYielded) ProtoMessage() {}
+
+func (x *InstanceYielded) ProtoReflect() protoreflect.Message {
+	mi := &file_host_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InstanceYielded.ProtoReflect.Descriptor instead.
+func (*InstanceYielded) Descriptor() ([]byte, []int) {
+	return file_host_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *InstanceYielded) GetInstanceId() string {
+	if x != nil {
+		return x.InstanceId
+	}
+	return ""
+}
+
+func (x *InstanceYielded) GetOrder() uint64 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *InstanceYielded) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *InstanceYielded) GetStorage() string {
+	if x != nil {
+		return x.Storage
+	}
+	return ""
+}
+
 // DomainReported is a fact about one domain: what it is since the order `order`.
 // With `ended` it also ends that order; error is empty on success. absent means
 // the driver has confirmed that the domain is not there.
@@ -638,7 +743,7 @@ type DomainReported struct {
 
 func (x *DomainReported) Reset() {
 	*x = DomainReported{}
-	mi := &file_host_proto_msgTypes[5]
+	mi := &file_host_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -650,7 +755,7 @@ func (x *DomainReported) String() string {
 func (*DomainReported) ProtoMessage() {}
 
 func (x *DomainReported) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[5]
+	mi := &file_host_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -663,7 +768,7 @@ func (x *DomainReported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainReported.ProtoReflect.Descriptor instead.
 func (*DomainReported) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{5}
+	return file_host_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DomainReported) GetInstanceId() string {
@@ -747,7 +852,7 @@ type ReportTaken struct {
 
 func (x *ReportTaken) Reset() {
 	*x = ReportTaken{}
-	mi := &file_host_proto_msgTypes[6]
+	mi := &file_host_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +864,7 @@ func (x *ReportTaken) String() string {
 func (*ReportTaken) ProtoMessage() {}
 
 func (x *ReportTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[6]
+	mi := &file_host_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +877,7 @@ func (x *ReportTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportTaken.ProtoReflect.Descriptor instead.
 func (*ReportTaken) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{6}
+	return file_host_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ReportTaken) GetInstanceId() string {
@@ -805,7 +910,7 @@ type DriverDone struct {
 
 func (x *DriverDone) Reset() {
 	*x = DriverDone{}
-	mi := &file_host_proto_msgTypes[7]
+	mi := &file_host_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -817,7 +922,7 @@ func (x *DriverDone) String() string {
 func (*DriverDone) ProtoMessage() {}
 
 func (x *DriverDone) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[7]
+	mi := &file_host_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -830,7 +935,7 @@ func (x *DriverDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriverDone.ProtoReflect.Descriptor instead.
 func (*DriverDone) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{7}
+	return file_host_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DriverDone) GetInstanceId() string {
@@ -893,7 +998,7 @@ type DomainSeen struct {
 
 func (x *DomainSeen) Reset() {
 	*x = DomainSeen{}
-	mi := &file_host_proto_msgTypes[8]
+	mi := &file_host_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +1010,7 @@ func (x *DomainSeen) String() string {
 func (*DomainSeen) ProtoMessage() {}
 
 func (x *DomainSeen) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[8]
+	mi := &file_host_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +1023,7 @@ func (x *DomainSeen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainSeen.ProtoReflect.Descriptor instead.
 func (*DomainSeen) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{8}
+	return file_host_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DomainSeen) GetInstanceId() string {
@@ -953,7 +1058,7 @@ type DomainObserved struct {
 
 func (x *DomainObserved) Reset() {
 	*x = DomainObserved{}
-	mi := &file_host_proto_msgTypes[9]
+	mi := &file_host_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1070,7 @@ func (x *DomainObserved) String() string {
 func (*DomainObserved) ProtoMessage() {}
 
 func (x *DomainObserved) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[9]
+	mi := &file_host_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1083,7 @@ func (x *DomainObserved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainObserved.ProtoReflect.Descriptor instead.
 func (*DomainObserved) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{9}
+	return file_host_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DomainObserved) GetDomain() *DomainSeen {
@@ -1008,7 +1113,7 @@ type HostConnected struct {
 
 func (x *HostConnected) Reset() {
 	*x = HostConnected{}
-	mi := &file_host_proto_msgTypes[10]
+	mi := &file_host_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1125,7 @@ func (x *HostConnected) String() string {
 func (*HostConnected) ProtoMessage() {}
 
 func (x *HostConnected) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[10]
+	mi := &file_host_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,7 +1138,7 @@ func (x *HostConnected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostConnected.ProtoReflect.Descriptor instead.
 func (*HostConnected) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{10}
+	return file_host_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *HostConnected) GetInventory() *Inventory {
@@ -1057,7 +1162,8 @@ func (x *HostConnected) GetAvailabilityZone() string {
 	return ""
 }
 
-// HostLost: the driver's connection ended. In memory only.
+// HostLost: the driver's connection ended, or the node that has the driver is not
+// in the cloud. When that was is kept.
 type HostLost struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -1067,7 +1173,7 @@ type HostLost struct {
 
 func (x *HostLost) Reset() {
 	*x = HostLost{}
-	mi := &file_host_proto_msgTypes[11]
+	mi := &file_host_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1185,7 @@ func (x *HostLost) String() string {
 func (*HostLost) ProtoMessage() {}
 
 func (x *HostLost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[11]
+	mi := &file_host_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1198,7 @@ func (x *HostLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostLost.ProtoReflect.Descriptor instead.
 func (*HostLost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{11}
+	return file_host_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *HostLost) GetReason() string {
@@ -1118,7 +1224,7 @@ type DomainFound struct {
 
 func (x *DomainFound) Reset() {
 	*x = DomainFound{}
-	mi := &file_host_proto_msgTypes[12]
+	mi := &file_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1236,7 @@ func (x *DomainFound) String() string {
 func (*DomainFound) ProtoMessage() {}
 
 func (x *DomainFound) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[12]
+	mi := &file_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1249,7 @@ func (x *DomainFound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainFound.ProtoReflect.Descriptor instead.
 func (*DomainFound) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{12}
+	return file_host_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DomainFound) GetInstanceId() string {
@@ -1178,13 +1284,14 @@ type DisownDomain struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	Order         uint64                 `protobuf:"varint,2,opt,name=order,proto3" json:"order,omitempty"`
+	Lives         bool                   `protobuf:"varint,3,opt,name=lives,proto3" json:"lives,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DisownDomain) Reset() {
 	*x = DisownDomain{}
-	mi := &file_host_proto_msgTypes[13]
+	mi := &file_host_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1303,7 @@ func (x *DisownDomain) String() string {
 func (*DisownDomain) ProtoMessage() {}
 
 func (x *DisownDomain) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[13]
+	mi := &file_host_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1316,7 @@ func (x *DisownDomain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisownDomain.ProtoReflect.Descriptor instead.
 func (*DisownDomain) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{13}
+	return file_host_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DisownDomain) GetInstanceId() string {
@@ -1226,6 +1333,13 @@ func (x *DisownDomain) GetOrder() uint64 {
 	return 0
 }
 
+func (x *DisownDomain) GetLives() bool {
+	if x != nil {
+		return x.Lives
+	}
+	return false
+}
+
 type AdoptDomain struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
@@ -1239,7 +1353,7 @@ type AdoptDomain struct {
 
 func (x *AdoptDomain) Reset() {
 	*x = AdoptDomain{}
-	mi := &file_host_proto_msgTypes[14]
+	mi := &file_host_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1251,7 +1365,7 @@ func (x *AdoptDomain) String() string {
 func (*AdoptDomain) ProtoMessage() {}
 
 func (x *AdoptDomain) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[14]
+	mi := &file_host_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1264,7 +1378,7 @@ func (x *AdoptDomain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptDomain.ProtoReflect.Descriptor instead.
 func (*AdoptDomain) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{14}
+	return file_host_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AdoptDomain) GetInstanceId() string {
@@ -1311,7 +1425,7 @@ type DomainUnknown struct {
 
 func (x *DomainUnknown) Reset() {
 	*x = DomainUnknown{}
-	mi := &file_host_proto_msgTypes[15]
+	mi := &file_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1323,7 +1437,7 @@ func (x *DomainUnknown) String() string {
 func (*DomainUnknown) ProtoMessage() {}
 
 func (x *DomainUnknown) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[15]
+	mi := &file_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1336,7 +1450,7 @@ func (x *DomainUnknown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainUnknown.ProtoReflect.Descriptor instead.
 func (*DomainUnknown) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{15}
+	return file_host_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DomainUnknown) GetInstanceId() string {
@@ -1350,13 +1464,14 @@ type SetHost struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Disabled       *bool                  `protobuf:"varint,1,opt,name=disabled,proto3,oneof" json:"disabled,omitempty"`
 	DisabledReason *string                `protobuf:"bytes,2,opt,name=disabled_reason,json=disabledReason,proto3,oneof" json:"disabled_reason,omitempty"`
+	ForcedDown     *bool                  `protobuf:"varint,3,opt,name=forced_down,json=forcedDown,proto3,oneof" json:"forced_down,omitempty"` // an operator's word that the machine is off
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SetHost) Reset() {
 	*x = SetHost{}
-	mi := &file_host_proto_msgTypes[16]
+	mi := &file_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1368,7 +1483,7 @@ func (x *SetHost) String() string {
 func (*SetHost) ProtoMessage() {}
 
 func (x *SetHost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[16]
+	mi := &file_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1381,7 +1496,7 @@ func (x *SetHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetHost.ProtoReflect.Descriptor instead.
 func (*SetHost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{16}
+	return file_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SetHost) GetDisabled() bool {
@@ -1398,6 +1513,50 @@ func (x *SetHost) GetDisabledReason() string {
 	return ""
 }
 
+func (x *SetHost) GetForcedDown() bool {
+	if x != nil && x.ForcedDown != nil {
+		return *x.ForcedDown
+	}
+	return false
+}
+
+// DeleteHost makes the cloud forget a host that is gone and holds nothing.
+type DeleteHost struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteHost) Reset() {
+	*x = DeleteHost{}
+	mi := &file_host_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteHost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteHost) ProtoMessage() {}
+
+func (x *DeleteHost) ProtoReflect() protoreflect.Message {
+	mi := &file_host_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteHost.ProtoReflect.Descriptor instead.
+func (*DeleteHost) Descriptor() ([]byte, []int) {
+	return file_host_proto_rawDescGZIP(), []int{18}
+}
+
 type Inventory struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	HypervisorHostname string                 `protobuf:"bytes,1,opt,name=hypervisor_hostname,json=hypervisorHostname,proto3" json:"hypervisor_hostname,omitempty"`
@@ -1408,14 +1567,15 @@ type Inventory struct {
 	DiskGib            int64                  `protobuf:"varint,6,opt,name=disk_gib,json=diskGib,proto3" json:"disk_gib,omitempty"`
 	CpuInfoJson        string                 `protobuf:"bytes,7,opt,name=cpu_info_json,json=cpuInfoJson,proto3" json:"cpu_info_json,omitempty"`
 	HostIp             string                 `protobuf:"bytes,8,opt,name=host_ip,json=hostIp,proto3" json:"host_ip,omitempty"`
-	Arch               string                 `protobuf:"bytes,9,opt,name=arch,proto3" json:"arch,omitempty"` // x86_64
+	Arch               string                 `protobuf:"bytes,9,opt,name=arch,proto3" json:"arch,omitempty"`        // x86_64
+	Storage            string                 `protobuf:"bytes,10,opt,name=storage,proto3" json:"storage,omitempty"` // names the storage with the disks, if hosts share it
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Inventory) Reset() {
 	*x = Inventory{}
-	mi := &file_host_proto_msgTypes[17]
+	mi := &file_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1427,7 +1587,7 @@ func (x *Inventory) String() string {
 func (*Inventory) ProtoMessage() {}
 
 func (x *Inventory) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[17]
+	mi := &file_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1440,7 +1600,7 @@ func (x *Inventory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
 func (*Inventory) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{17}
+	return file_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Inventory) GetHypervisorHostname() string {
@@ -1506,6 +1666,13 @@ func (x *Inventory) GetArch() string {
 	return ""
 }
 
+func (x *Inventory) GetStorage() string {
+	if x != nil {
+		return x.Storage
+	}
+	return ""
+}
+
 // HostFacts is what a host answers to a filter/weigh query.
 type HostFacts struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -1523,13 +1690,15 @@ type HostFacts struct {
 	Building         int32                  `protobuf:"varint,12,opt,name=building,proto3" json:"building,omitempty"` // orders under way
 	Arch             string                 `protobuf:"bytes,13,opt,name=arch,proto3" json:"arch,omitempty"`
 	HypervisorType   string                 `protobuf:"bytes,14,opt,name=hypervisor_type,json=hypervisorType,proto3" json:"hypervisor_type,omitempty"`
+	ForcedDown       bool                   `protobuf:"varint,15,opt,name=forced_down,json=forcedDown,proto3" json:"forced_down,omitempty"`
+	Storage          string                 `protobuf:"bytes,16,opt,name=storage,proto3" json:"storage,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
 
 func (x *HostFacts) Reset() {
 	*x = HostFacts{}
-	mi := &file_host_proto_msgTypes[18]
+	mi := &file_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1710,7 @@ func (x *HostFacts) String() string {
 func (*HostFacts) ProtoMessage() {}
 
 func (x *HostFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[18]
+	mi := &file_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1723,7 @@ func (x *HostFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostFacts.ProtoReflect.Descriptor instead.
 func (*HostFacts) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{18}
+	return file_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HostFacts) GetName() string {
@@ -1655,6 +1824,20 @@ func (x *HostFacts) GetHypervisorType() string {
 	return ""
 }
 
+func (x *HostFacts) GetForcedDown() bool {
+	if x != nil {
+		return x.ForcedDown
+	}
+	return false
+}
+
+func (x *HostFacts) GetStorage() string {
+	if x != nil {
+		return x.Storage
+	}
+	return ""
+}
+
 type GetHost struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1663,7 +1846,7 @@ type GetHost struct {
 
 func (x *GetHost) Reset() {
 	*x = GetHost{}
-	mi := &file_host_proto_msgTypes[19]
+	mi := &file_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1675,7 +1858,7 @@ func (x *GetHost) String() string {
 func (*GetHost) ProtoMessage() {}
 
 func (x *GetHost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[19]
+	mi := &file_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1688,7 +1871,7 @@ func (x *GetHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHost.ProtoReflect.Descriptor instead.
 func (*GetHost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{19}
+	return file_host_proto_rawDescGZIP(), []int{21}
 }
 
 type HostView struct {
@@ -1702,13 +1885,16 @@ type HostView struct {
 	LostReason       string                 `protobuf:"bytes,7,opt,name=lost_reason,json=lostReason,proto3" json:"lost_reason,omitempty"`
 	AvailabilityZone string                 `protobuf:"bytes,8,opt,name=availability_zone,json=availabilityZone,proto3" json:"availability_zone,omitempty"`
 	Disabled         bool                   `protobuf:"varint,9,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	ForcedDown       bool                   `protobuf:"varint,10,opt,name=forced_down,json=forcedDown,proto3" json:"forced_down,omitempty"`
+	LostAt           int64                  `protobuf:"varint,11,opt,name=lost_at,json=lostAt,proto3" json:"lost_at,omitempty"`             // since when it is down; 0: it is up, as far as was written
+	ReportedAt       int64                  `protobuf:"varint,12,opt,name=reported_at,json=reportedAt,proto3" json:"reported_at,omitempty"` // when it was last known to be up; only in answers
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
 
 func (x *HostView) Reset() {
 	*x = HostView{}
-	mi := &file_host_proto_msgTypes[20]
+	mi := &file_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1906,7 @@ func (x *HostView) String() string {
 func (*HostView) ProtoMessage() {}
 
 func (x *HostView) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[20]
+	mi := &file_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1919,7 @@ func (x *HostView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostView.ProtoReflect.Descriptor instead.
 func (*HostView) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{20}
+	return file_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HostView) GetName() string {
@@ -1799,6 +1985,27 @@ func (x *HostView) GetDisabled() bool {
 	return false
 }
 
+func (x *HostView) GetForcedDown() bool {
+	if x != nil {
+		return x.ForcedDown
+	}
+	return false
+}
+
+func (x *HostView) GetLostAt() int64 {
+	if x != nil {
+		return x.LostAt
+	}
+	return 0
+}
+
+func (x *HostView) GetReportedAt() int64 {
+	if x != nil {
+		return x.ReportedAt
+	}
+	return 0
+}
+
 // GetConsole asks for the end of a domain's serial console log.
 type GetConsole struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1810,7 +2017,7 @@ type GetConsole struct {
 
 func (x *GetConsole) Reset() {
 	*x = GetConsole{}
-	mi := &file_host_proto_msgTypes[21]
+	mi := &file_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1822,7 +2029,7 @@ func (x *GetConsole) String() string {
 func (*GetConsole) ProtoMessage() {}
 
 func (x *GetConsole) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[21]
+	mi := &file_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1835,7 +2042,7 @@ func (x *GetConsole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsole.ProtoReflect.Descriptor instead.
 func (*GetConsole) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{21}
+	return file_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetConsole) GetInstanceId() string {
@@ -1861,7 +2068,7 @@ type ConsoleView struct {
 
 func (x *ConsoleView) Reset() {
 	*x = ConsoleView{}
-	mi := &file_host_proto_msgTypes[22]
+	mi := &file_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1873,7 +2080,7 @@ func (x *ConsoleView) String() string {
 func (*ConsoleView) ProtoMessage() {}
 
 func (x *ConsoleView) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[22]
+	mi := &file_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1886,7 +2093,7 @@ func (x *ConsoleView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleView.ProtoReflect.Descriptor instead.
 func (*ConsoleView) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{22}
+	return file_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ConsoleView) GetOutput() []byte {
@@ -1901,7 +2108,7 @@ var File_host_proto protoreflect.FileDescriptor
 const file_host_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"host.proto\x12\x06troupe\x1a\x0eenvelope.proto\"\x87\x05\n" +
+	"host.proto\x12\x06troupe\x1a\x0eenvelope.proto\"\xd4\x05\n" +
 	"\n" +
 	"DomainSpec\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
@@ -1924,7 +2131,10 @@ const file_host_proto_rawDesc = "" +
 	"\x05order\x18\x0f \x01(\x04R\x05order\x12\x1f\n" +
 	"\vflavor_name\x18\x10 \x01(\tR\n" +
 	"flavorName\x12\x19\n" +
-	"\bimage_id\x18\x11 \x01(\tR\aimageId\x1a>\n" +
+	"\bimage_id\x18\x11 \x01(\tR\aimageId\x12\x14\n" +
+	"\x05epoch\x18\x12 \x01(\x04R\x05epoch\x12\x18\n" +
+	"\astopped\x18\x13 \x01(\bR\astopped\x12\x1b\n" +
+	"\ttake_disk\x18\x14 \x01(\bR\btakeDisk\x1a>\n" +
 	"\x10ConfigFilesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xc0\x01\n" +
@@ -1954,7 +2164,13 @@ const file_host_proto_rawDesc = "" +
 	"instanceId\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\x04R\x05order\x12\x12\n" +
 	"\x04host\x18\x03 \x01(\tR\x04host\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xbe\x02\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"v\n" +
+	"\x0fInstanceYielded\x12\x1f\n" +
+	"\vinstance_id\x18\x01 \x01(\tR\n" +
+	"instanceId\x12\x14\n" +
+	"\x05order\x18\x02 \x01(\x04R\x05order\x12\x12\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\x12\x18\n" +
+	"\astorage\x18\x04 \x01(\tR\astorage\"\xbe\x02\n" +
 	"\x0eDomainReported\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x12\n" +
@@ -2004,11 +2220,12 @@ const file_host_proto_rawDesc = "" +
 	"instanceId\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\x12\x14\n" +
 	"\x05order\x18\x03 \x01(\x04R\x05order\x12(\n" +
-	"\x05power\x18\x04 \x01(\x0e2\x12.troupe.PowerStateR\x05power\"E\n" +
+	"\x05power\x18\x04 \x01(\x0e2\x12.troupe.PowerStateR\x05power\"[\n" +
 	"\fDisownDomain\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x14\n" +
-	"\x05order\x18\x02 \x01(\x04R\x05order\"\x8e\x01\n" +
+	"\x05order\x18\x02 \x01(\x04R\x05order\x12\x14\n" +
+	"\x05lives\x18\x03 \x01(\bR\x05lives\"\x8e\x01\n" +
 	"\vAdoptDomain\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x14\n" +
@@ -2018,12 +2235,17 @@ const file_host_proto_rawDesc = "" +
 	"\bdisk_gib\x18\x05 \x01(\x03R\adiskGib\"0\n" +
 	"\rDomainUnknown\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
-	"instanceId\"y\n" +
+	"instanceId\"\xaf\x01\n" +
 	"\aSetHost\x12\x1f\n" +
 	"\bdisabled\x18\x01 \x01(\bH\x00R\bdisabled\x88\x01\x01\x12,\n" +
-	"\x0fdisabled_reason\x18\x02 \x01(\tH\x01R\x0edisabledReason\x88\x01\x01B\v\n" +
+	"\x0fdisabled_reason\x18\x02 \x01(\tH\x01R\x0edisabledReason\x88\x01\x01\x12$\n" +
+	"\vforced_down\x18\x03 \x01(\bH\x02R\n" +
+	"forcedDown\x88\x01\x01B\v\n" +
 	"\t_disabledB\x12\n" +
-	"\x10_disabled_reason\"\xaf\x02\n" +
+	"\x10_disabled_reasonB\x0e\n" +
+	"\f_forced_down\"\f\n" +
+	"\n" +
+	"DeleteHost\"\xc9\x02\n" +
 	"\tInventory\x12/\n" +
 	"\x13hypervisor_hostname\x18\x01 \x01(\tR\x12hypervisorHostname\x12'\n" +
 	"\x0fhypervisor_type\x18\x02 \x01(\tR\x0ehypervisorType\x12-\n" +
@@ -2033,7 +2255,9 @@ const file_host_proto_rawDesc = "" +
 	"\bdisk_gib\x18\x06 \x01(\x03R\adiskGib\x12\"\n" +
 	"\rcpu_info_json\x18\a \x01(\tR\vcpuInfoJson\x12\x17\n" +
 	"\ahost_ip\x18\b \x01(\tR\x06hostIp\x12\x12\n" +
-	"\x04arch\x18\t \x01(\tR\x04arch\"\x9e\x03\n" +
+	"\x04arch\x18\t \x01(\tR\x04arch\x12\x18\n" +
+	"\astorage\x18\n" +
+	" \x01(\tR\astorage\"\xd9\x03\n" +
 	"\tHostFacts\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12+\n" +
 	"\x11availability_zone\x18\x02 \x01(\tR\x10availabilityZone\x12\x0e\n" +
@@ -2051,8 +2275,11 @@ const file_host_proto_rawDesc = "" +
 	"\tinstances\x18\v \x01(\x05R\tinstances\x12\x1a\n" +
 	"\bbuilding\x18\f \x01(\x05R\bbuilding\x12\x12\n" +
 	"\x04arch\x18\r \x01(\tR\x04arch\x12'\n" +
-	"\x0fhypervisor_type\x18\x0e \x01(\tR\x0ehypervisorType\"\t\n" +
-	"\aGetHost\"\xc9\x02\n" +
+	"\x0fhypervisor_type\x18\x0e \x01(\tR\x0ehypervisorType\x12\x1f\n" +
+	"\vforced_down\x18\x0f \x01(\bR\n" +
+	"forcedDown\x12\x18\n" +
+	"\astorage\x18\x10 \x01(\tR\astorage\"\t\n" +
+	"\aGetHost\"\xa4\x03\n" +
 	"\bHostView\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
 	"\tinventory\x18\x02 \x01(\v2\x11.troupe.InventoryR\tinventory\x12'\n" +
@@ -2065,7 +2292,13 @@ const file_host_proto_rawDesc = "" +
 	"\vlost_reason\x18\a \x01(\tR\n" +
 	"lostReason\x12+\n" +
 	"\x11availability_zone\x18\b \x01(\tR\x10availabilityZone\x12\x1a\n" +
-	"\bdisabled\x18\t \x01(\bR\bdisabled\"J\n" +
+	"\bdisabled\x18\t \x01(\bR\bdisabled\x12\x1f\n" +
+	"\vforced_down\x18\n" +
+	" \x01(\bR\n" +
+	"forcedDown\x12\x17\n" +
+	"\alost_at\x18\v \x01(\x03R\x06lostAt\x12\x1f\n" +
+	"\vreported_at\x18\f \x01(\x03R\n" +
+	"reportedAt\"J\n" +
 	"\n" +
 	"GetConsole\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
@@ -2080,7 +2313,7 @@ const file_host_proto_rawDesc = "" +
 	"\x12POWER_STATE_PAUSED\x10\x03\x12\x18\n" +
 	"\x14POWER_STATE_SHUTDOWN\x10\x04\x12\x17\n" +
 	"\x13POWER_STATE_CRASHED\x10\x06\x12\x19\n" +
-	"\x15POWER_STATE_SUSPENDED\x10\a*\xcc\x01\n" +
+	"\x15POWER_STATE_SUSPENDED\x10\a*\xfa\x01\n" +
 	"\tOrderKind\x12\x1a\n" +
 	"\x16ORDER_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10ORDER_KIND_BUILD\x10\x01\x12\x14\n" +
@@ -2089,7 +2322,9 @@ const file_host_proto_rawDesc = "" +
 	"\x16ORDER_KIND_REBOOT_SOFT\x10\x04\x12\x1a\n" +
 	"\x16ORDER_KIND_REBOOT_HARD\x10\x05\x12\x15\n" +
 	"\x11ORDER_KIND_DELETE\x10\x06\x12\x13\n" +
-	"\x0fORDER_KIND_LOOK\x10\aB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
+	"\x0fORDER_KIND_LOOK\x10\a\x12\x14\n" +
+	"\x10ORDER_KIND_YIELD\x10\b\x12\x16\n" +
+	"\x12ORDER_KIND_RELEASE\x10\tB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
 
 var (
 	file_host_proto_rawDescOnce sync.Once
@@ -2104,53 +2339,55 @@ func file_host_proto_rawDescGZIP() []byte {
 }
 
 var file_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_host_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_host_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_host_proto_goTypes = []any{
-	(PowerState)(0),        // 0: troupe.PowerState
-	(OrderKind)(0),         // 1: troupe.OrderKind
-	(*DomainSpec)(nil),     // 2: troupe.DomainSpec
-	(*DomainNIC)(nil),      // 3: troupe.DomainNIC
-	(*OrderHost)(nil),      // 4: troupe.OrderHost
-	(*OrderAccepted)(nil),  // 5: troupe.OrderAccepted
-	(*OrderRefused)(nil),   // 6: troupe.OrderRefused
-	(*DomainReported)(nil), // 7: troupe.DomainReported
-	(*ReportTaken)(nil),    // 8: troupe.ReportTaken
-	(*DriverDone)(nil),     // 9: troupe.DriverDone
-	(*DomainSeen)(nil),     // 10: troupe.DomainSeen
-	(*DomainObserved)(nil), // 11: troupe.DomainObserved
-	(*HostConnected)(nil),  // 12: troupe.HostConnected
-	(*HostLost)(nil),       // 13: troupe.HostLost
-	(*DomainFound)(nil),    // 14: troupe.DomainFound
-	(*DisownDomain)(nil),   // 15: troupe.DisownDomain
-	(*AdoptDomain)(nil),    // 16: troupe.AdoptDomain
-	(*DomainUnknown)(nil),  // 17: troupe.DomainUnknown
-	(*SetHost)(nil),        // 18: troupe.SetHost
-	(*Inventory)(nil),      // 19: troupe.Inventory
-	(*HostFacts)(nil),      // 20: troupe.HostFacts
-	(*GetHost)(nil),        // 21: troupe.GetHost
-	(*HostView)(nil),       // 22: troupe.HostView
-	(*GetConsole)(nil),     // 23: troupe.GetConsole
-	(*ConsoleView)(nil),    // 24: troupe.ConsoleView
-	nil,                    // 25: troupe.DomainSpec.ConfigFilesEntry
-	(ErrorKind)(0),         // 26: troupe.ErrorKind
+	(PowerState)(0),         // 0: troupe.PowerState
+	(OrderKind)(0),          // 1: troupe.OrderKind
+	(*DomainSpec)(nil),      // 2: troupe.DomainSpec
+	(*DomainNIC)(nil),       // 3: troupe.DomainNIC
+	(*OrderHost)(nil),       // 4: troupe.OrderHost
+	(*OrderAccepted)(nil),   // 5: troupe.OrderAccepted
+	(*OrderRefused)(nil),    // 6: troupe.OrderRefused
+	(*InstanceYielded)(nil), // 7: troupe.InstanceYielded
+	(*DomainReported)(nil),  // 8: troupe.DomainReported
+	(*ReportTaken)(nil),     // 9: troupe.ReportTaken
+	(*DriverDone)(nil),      // 10: troupe.DriverDone
+	(*DomainSeen)(nil),      // 11: troupe.DomainSeen
+	(*DomainObserved)(nil),  // 12: troupe.DomainObserved
+	(*HostConnected)(nil),   // 13: troupe.HostConnected
+	(*HostLost)(nil),        // 14: troupe.HostLost
+	(*DomainFound)(nil),     // 15: troupe.DomainFound
+	(*DisownDomain)(nil),    // 16: troupe.DisownDomain
+	(*AdoptDomain)(nil),     // 17: troupe.AdoptDomain
+	(*DomainUnknown)(nil),   // 18: troupe.DomainUnknown
+	(*SetHost)(nil),         // 19: troupe.SetHost
+	(*DeleteHost)(nil),      // 20: troupe.DeleteHost
+	(*Inventory)(nil),       // 21: troupe.Inventory
+	(*HostFacts)(nil),       // 22: troupe.HostFacts
+	(*GetHost)(nil),         // 23: troupe.GetHost
+	(*HostView)(nil),        // 24: troupe.HostView
+	(*GetConsole)(nil),      // 25: troupe.GetConsole
+	(*ConsoleView)(nil),     // 26: troupe.ConsoleView
+	nil,                     // 27: troupe.DomainSpec.ConfigFilesEntry
+	(ErrorKind)(0),          // 28: troupe.ErrorKind
 }
 var file_host_proto_depIdxs = []int32{
 	3,  // 0: troupe.DomainSpec.nics:type_name -> troupe.DomainNIC
-	25, // 1: troupe.DomainSpec.config_files:type_name -> troupe.DomainSpec.ConfigFilesEntry
+	27, // 1: troupe.DomainSpec.config_files:type_name -> troupe.DomainSpec.ConfigFilesEntry
 	1,  // 2: troupe.OrderHost.kind:type_name -> troupe.OrderKind
 	2,  // 3: troupe.OrderHost.spec:type_name -> troupe.DomainSpec
 	0,  // 4: troupe.DomainReported.power:type_name -> troupe.PowerState
-	26, // 5: troupe.DomainReported.error_kind:type_name -> troupe.ErrorKind
+	28, // 5: troupe.DomainReported.error_kind:type_name -> troupe.ErrorKind
 	1,  // 6: troupe.DriverDone.kind:type_name -> troupe.OrderKind
 	0,  // 7: troupe.DriverDone.power:type_name -> troupe.PowerState
-	26, // 8: troupe.DriverDone.error_kind:type_name -> troupe.ErrorKind
+	28, // 8: troupe.DriverDone.error_kind:type_name -> troupe.ErrorKind
 	0,  // 9: troupe.DomainSeen.power:type_name -> troupe.PowerState
-	10, // 10: troupe.DomainObserved.domain:type_name -> troupe.DomainSeen
-	19, // 11: troupe.HostConnected.inventory:type_name -> troupe.Inventory
-	10, // 12: troupe.HostConnected.domains:type_name -> troupe.DomainSeen
+	11, // 10: troupe.DomainObserved.domain:type_name -> troupe.DomainSeen
+	21, // 11: troupe.HostConnected.inventory:type_name -> troupe.Inventory
+	11, // 12: troupe.HostConnected.domains:type_name -> troupe.DomainSeen
 	0,  // 13: troupe.DomainFound.power:type_name -> troupe.PowerState
-	19, // 14: troupe.HostView.inventory:type_name -> troupe.Inventory
-	20, // 15: troupe.HostView.facts:type_name -> troupe.HostFacts
+	21, // 14: troupe.HostView.inventory:type_name -> troupe.Inventory
+	22, // 15: troupe.HostView.facts:type_name -> troupe.HostFacts
 	16, // [16:16] is the sub-list for method output_type
 	16, // [16:16] is the sub-list for method input_type
 	16, // [16:16] is the sub-list for extension type_name
@@ -2164,14 +2401,14 @@ func file_host_proto_init() {
 		return
 	}
 	file_envelope_proto_init()
-	file_host_proto_msgTypes[16].OneofWrappers = []any{}
+	file_host_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_host_proto_rawDesc), len(file_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -31,6 +31,7 @@ const (
 	Action_ACTION_REBOOT_SOFT Action = 4
 	Action_ACTION_REBOOT_HARD Action = 5
 	Action_ACTION_DELETE      Action = 6
+	Action_ACTION_EVACUATE    Action = 7 // by EvacuateInstance only
 )
 
 // Enum value maps for Action.
@@ -43,6 +44,7 @@ var (
 		4: "ACTION_REBOOT_SOFT",
 		5: "ACTION_REBOOT_HARD",
 		6: "ACTION_DELETE",
+		7: "ACTION_EVACUATE",
 	}
 	Action_value = map[string]int32{
 		"ACTION_UNSPECIFIED": 0,
@@ -52,6 +54,7 @@ var (
 		"ACTION_REBOOT_SOFT": 4,
 		"ACTION_REBOOT_HARD": 5,
 		"ACTION_DELETE":      6,
+		"ACTION_EVACUATE":    7,
 	}
 )
 
@@ -153,21 +156,23 @@ const (
 	TaskState_TASK_STATE_REBOOTING      TaskState = 7
 	TaskState_TASK_STATE_REBOOTING_HARD TaskState = 8
 	TaskState_TASK_STATE_DELETING       TaskState = 9
+	TaskState_TASK_STATE_REBUILDING     TaskState = 10 // on another host
 )
 
 // Enum value maps for TaskState.
 var (
 	TaskState_name = map[int32]string{
-		0: "TASK_STATE_NONE",
-		1: "TASK_STATE_ADMITTING",
-		2: "TASK_STATE_SCHEDULING",
-		3: "TASK_STATE_NETWORKING",
-		4: "TASK_STATE_SPAWNING",
-		5: "TASK_STATE_POWERING_ON",
-		6: "TASK_STATE_POWERING_OFF",
-		7: "TASK_STATE_REBOOTING",
-		8: "TASK_STATE_REBOOTING_HARD",
-		9: "TASK_STATE_DELETING",
+		0:  "TASK_STATE_NONE",
+		1:  "TASK_STATE_ADMITTING",
+		2:  "TASK_STATE_SCHEDULING",
+		3:  "TASK_STATE_NETWORKING",
+		4:  "TASK_STATE_SPAWNING",
+		5:  "TASK_STATE_POWERING_ON",
+		6:  "TASK_STATE_POWERING_OFF",
+		7:  "TASK_STATE_REBOOTING",
+		8:  "TASK_STATE_REBOOTING_HARD",
+		9:  "TASK_STATE_DELETING",
+		10: "TASK_STATE_REBUILDING",
 	}
 	TaskState_value = map[string]int32{
 		"TASK_STATE_NONE":           0,
@@ -180,6 +185,7 @@ var (
 		"TASK_STATE_REBOOTING":      7,
 		"TASK_STATE_REBOOTING_HARD": 8,
 		"TASK_STATE_DELETING":       9,
+		"TASK_STATE_REBUILDING":     10,
 	}
 )
 
@@ -783,6 +789,100 @@ func (x *ActOnInstance) GetRequestId() string {
 	return ""
 }
 
+// EvacuateInstance builds an instance anew elsewhere, whose host is down: from
+// its image, or on its own disk if that lies on storage which the hosts share.
+type EvacuateInstance struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	UserId        string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	ProjectId     string                 `protobuf:"bytes,3,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"` // of the caller, for the history
+	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Host          string                 `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"` // the only one to try; empty: any
+	AdminPassword string                 `protobuf:"bytes,6,opt,name=admin_password,json=adminPassword,proto3" json:"admin_password,omitempty"`
+	Stopped       bool                   `protobuf:"varint,7,opt,name=stopped,proto3" json:"stopped,omitempty"` // leave it powered off, whatever it was
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EvacuateInstance) Reset() {
+	*x = EvacuateInstance{}
+	mi := &file_instance_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EvacuateInstance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EvacuateInstance) ProtoMessage() {}
+
+func (x *EvacuateInstance) ProtoReflect() protoreflect.Message {
+	mi := &file_instance_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EvacuateInstance.ProtoReflect.Descriptor instead.
+func (*EvacuateInstance) Descriptor() ([]byte, []int) {
+	return file_instance_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *EvacuateInstance) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *EvacuateInstance) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *EvacuateInstance) GetProjectId() string {
+	if x != nil {
+		return x.ProjectId
+	}
+	return ""
+}
+
+func (x *EvacuateInstance) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *EvacuateInstance) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *EvacuateInstance) GetAdminPassword() string {
+	if x != nil {
+		return x.AdminPassword
+	}
+	return ""
+}
+
+func (x *EvacuateInstance) GetStopped() bool {
+	if x != nil {
+		return x.Stopped
+	}
+	return false
+}
+
 type UpdateInstance struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Scope           string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
@@ -804,7 +904,7 @@ type UpdateInstance struct {
 
 func (x *UpdateInstance) Reset() {
 	*x = UpdateInstance{}
-	mi := &file_instance_proto_msgTypes[5]
+	mi := &file_instance_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +916,7 @@ func (x *UpdateInstance) String() string {
 func (*UpdateInstance) ProtoMessage() {}
 
 func (x *UpdateInstance) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[5]
+	mi := &file_instance_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +929,7 @@ func (x *UpdateInstance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateInstance.ProtoReflect.Descriptor instead.
 func (*UpdateInstance) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{5}
+	return file_instance_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UpdateInstance) GetScope() string {
@@ -932,7 +1032,7 @@ type GetInstance struct {
 
 func (x *GetInstance) Reset() {
 	*x = GetInstance{}
-	mi := &file_instance_proto_msgTypes[6]
+	mi := &file_instance_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1044,7 @@ func (x *GetInstance) String() string {
 func (*GetInstance) ProtoMessage() {}
 
 func (x *GetInstance) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[6]
+	mi := &file_instance_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1057,7 @@ func (x *GetInstance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInstance.ProtoReflect.Descriptor instead.
 func (*GetInstance) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{6}
+	return file_instance_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetInstance) GetScope() string {
@@ -1010,7 +1110,7 @@ type InstanceView struct {
 
 func (x *InstanceView) Reset() {
 	*x = InstanceView{}
-	mi := &file_instance_proto_msgTypes[7]
+	mi := &file_instance_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1022,7 +1122,7 @@ func (x *InstanceView) String() string {
 func (*InstanceView) ProtoMessage() {}
 
 func (x *InstanceView) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[7]
+	mi := &file_instance_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1035,7 +1135,7 @@ func (x *InstanceView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstanceView.ProtoReflect.Descriptor instead.
 func (*InstanceView) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{7}
+	return file_instance_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *InstanceView) GetId() string {
@@ -1281,7 +1381,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_instance_proto_msgTypes[8]
+	mi := &file_instance_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1293,7 +1393,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[8]
+	mi := &file_instance_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1306,7 +1406,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{8}
+	return file_instance_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Fault) GetCode() int32 {
@@ -1355,7 +1455,7 @@ type ActionRecord struct {
 
 func (x *ActionRecord) Reset() {
 	*x = ActionRecord{}
-	mi := &file_instance_proto_msgTypes[9]
+	mi := &file_instance_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1467,7 @@ func (x *ActionRecord) String() string {
 func (*ActionRecord) ProtoMessage() {}
 
 func (x *ActionRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[9]
+	mi := &file_instance_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1480,7 @@ func (x *ActionRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionRecord.ProtoReflect.Descriptor instead.
 func (*ActionRecord) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{9}
+	return file_instance_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ActionRecord) GetAction() string {
@@ -1460,7 +1560,7 @@ type ActionEvent struct {
 
 func (x *ActionEvent) Reset() {
 	*x = ActionEvent{}
-	mi := &file_instance_proto_msgTypes[10]
+	mi := &file_instance_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +1572,7 @@ func (x *ActionEvent) String() string {
 func (*ActionEvent) ProtoMessage() {}
 
 func (x *ActionEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[10]
+	mi := &file_instance_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +1585,7 @@ func (x *ActionEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionEvent.ProtoReflect.Descriptor instead.
 func (*ActionEvent) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{10}
+	return file_instance_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ActionEvent) GetEvent() string {
@@ -1539,7 +1639,7 @@ type GetInstanceActions struct {
 
 func (x *GetInstanceActions) Reset() {
 	*x = GetInstanceActions{}
-	mi := &file_instance_proto_msgTypes[11]
+	mi := &file_instance_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1651,7 @@ func (x *GetInstanceActions) String() string {
 func (*GetInstanceActions) ProtoMessage() {}
 
 func (x *GetInstanceActions) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[11]
+	mi := &file_instance_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1664,7 @@ func (x *GetInstanceActions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInstanceActions.ProtoReflect.Descriptor instead.
 func (*GetInstanceActions) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{11}
+	return file_instance_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetInstanceActions) GetScope() string {
@@ -1583,7 +1683,7 @@ type InstanceActionsView struct {
 
 func (x *InstanceActionsView) Reset() {
 	*x = InstanceActionsView{}
-	mi := &file_instance_proto_msgTypes[12]
+	mi := &file_instance_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1695,7 @@ func (x *InstanceActionsView) String() string {
 func (*InstanceActionsView) ProtoMessage() {}
 
 func (x *InstanceActionsView) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[12]
+	mi := &file_instance_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1708,7 @@ func (x *InstanceActionsView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstanceActionsView.ProtoReflect.Descriptor instead.
 func (*InstanceActionsView) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{12}
+	return file_instance_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *InstanceActionsView) GetActions() []*ActionRecord {
@@ -1628,7 +1728,7 @@ type GetDecision struct {
 
 func (x *GetDecision) Reset() {
 	*x = GetDecision{}
-	mi := &file_instance_proto_msgTypes[13]
+	mi := &file_instance_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1740,7 @@ func (x *GetDecision) String() string {
 func (*GetDecision) ProtoMessage() {}
 
 func (x *GetDecision) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[13]
+	mi := &file_instance_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1753,7 @@ func (x *GetDecision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDecision.ProtoReflect.Descriptor instead.
 func (*GetDecision) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{13}
+	return file_instance_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetDecision) GetScope() string {
@@ -1673,7 +1773,7 @@ type QuotaGranted struct {
 
 func (x *QuotaGranted) Reset() {
 	*x = QuotaGranted{}
-	mi := &file_instance_proto_msgTypes[14]
+	mi := &file_instance_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1785,7 @@ func (x *QuotaGranted) String() string {
 func (*QuotaGranted) ProtoMessage() {}
 
 func (x *QuotaGranted) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[14]
+	mi := &file_instance_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +1798,7 @@ func (x *QuotaGranted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaGranted.ProtoReflect.Descriptor instead.
 func (*QuotaGranted) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{14}
+	return file_instance_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *QuotaGranted) GetInstanceId() string {
@@ -1718,7 +1818,7 @@ type QuotaRefused struct {
 
 func (x *QuotaRefused) Reset() {
 	*x = QuotaRefused{}
-	mi := &file_instance_proto_msgTypes[15]
+	mi := &file_instance_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +1830,7 @@ func (x *QuotaRefused) String() string {
 func (*QuotaRefused) ProtoMessage() {}
 
 func (x *QuotaRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[15]
+	mi := &file_instance_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +1843,7 @@ func (x *QuotaRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaRefused.ProtoReflect.Descriptor instead.
 func (*QuotaRefused) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{15}
+	return file_instance_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *QuotaRefused) GetInstanceId() string {
@@ -1769,7 +1869,7 @@ type QuotaReleased struct {
 
 func (x *QuotaReleased) Reset() {
 	*x = QuotaReleased{}
-	mi := &file_instance_proto_msgTypes[16]
+	mi := &file_instance_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1781,7 +1881,7 @@ func (x *QuotaReleased) String() string {
 func (*QuotaReleased) ProtoMessage() {}
 
 func (x *QuotaReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[16]
+	mi := &file_instance_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1794,7 +1894,7 @@ func (x *QuotaReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaReleased.ProtoReflect.Descriptor instead.
 func (*QuotaReleased) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{16}
+	return file_instance_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *QuotaReleased) GetInstanceId() string {
@@ -1815,7 +1915,7 @@ type PortsAllocated struct {
 
 func (x *PortsAllocated) Reset() {
 	*x = PortsAllocated{}
-	mi := &file_instance_proto_msgTypes[17]
+	mi := &file_instance_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +1927,7 @@ func (x *PortsAllocated) String() string {
 func (*PortsAllocated) ProtoMessage() {}
 
 func (x *PortsAllocated) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[17]
+	mi := &file_instance_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +1940,7 @@ func (x *PortsAllocated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortsAllocated.ProtoReflect.Descriptor instead.
 func (*PortsAllocated) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{17}
+	return file_instance_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PortsAllocated) GetInstanceId() string {
@@ -1875,7 +1975,7 @@ type PortsRefused struct {
 
 func (x *PortsRefused) Reset() {
 	*x = PortsRefused{}
-	mi := &file_instance_proto_msgTypes[18]
+	mi := &file_instance_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1887,7 +1987,7 @@ func (x *PortsRefused) String() string {
 func (*PortsRefused) ProtoMessage() {}
 
 func (x *PortsRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[18]
+	mi := &file_instance_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1900,7 +2000,7 @@ func (x *PortsRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortsRefused.ProtoReflect.Descriptor instead.
 func (*PortsRefused) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{18}
+	return file_instance_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PortsRefused) GetInstanceId() string {
@@ -1934,7 +2034,7 @@ type PortsReleased struct {
 
 func (x *PortsReleased) Reset() {
 	*x = PortsReleased{}
-	mi := &file_instance_proto_msgTypes[19]
+	mi := &file_instance_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2046,7 @@ func (x *PortsReleased) String() string {
 func (*PortsReleased) ProtoMessage() {}
 
 func (x *PortsReleased) ProtoReflect() protoreflect.Message {
-	mi := &file_instance_proto_msgTypes[19]
+	mi := &file_instance_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1959,7 +2059,7 @@ func (x *PortsReleased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortsReleased.ProtoReflect.Descriptor instead.
 func (*PortsReleased) Descriptor() ([]byte, []int) {
-	return file_instance_proto_rawDescGZIP(), []int{19}
+	return file_instance_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PortsReleased) GetInstanceId() string {
@@ -1974,6 +2074,147 @@ func (x *PortsReleased) GetNetworkId() string {
 		return x.NetworkId
 	}
 	return ""
+}
+
+// Migration is one change of an instance's host. It is listed below index/migration/.
+type Migration struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Id               string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // UUID, made of the instance's id and a count
+	InstanceId       string                 `protobuf:"bytes,2,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	Kind             string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`     // evacuation
+	Status           string                 `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"` // accepted, pre-migrating, done, completed, failed, cancelled
+	SourceHost       string                 `protobuf:"bytes,5,opt,name=source_host,json=sourceHost,proto3" json:"source_host,omitempty"`
+	TargetHost       string                 `protobuf:"bytes,6,opt,name=target_host,json=targetHost,proto3" json:"target_host,omitempty"`
+	SourceHypervisor string                 `protobuf:"bytes,7,opt,name=source_hypervisor,json=sourceHypervisor,proto3" json:"source_hypervisor,omitempty"`
+	TargetHypervisor string                 `protobuf:"bytes,8,opt,name=target_hypervisor,json=targetHypervisor,proto3" json:"target_hypervisor,omitempty"`
+	FlavorId         string                 `protobuf:"bytes,9,opt,name=flavor_id,json=flavorId,proto3" json:"flavor_id,omitempty"`
+	UserId           string                 `protobuf:"bytes,10,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	ProjectId        string                 `protobuf:"bytes,11,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	CreatedAt        int64                  `protobuf:"varint,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	UpdatedAt        int64                  `protobuf:"varint,13,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Migration) Reset() {
+	*x = Migration{}
+	mi := &file_instance_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Migration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Migration) ProtoMessage() {}
+
+func (x *Migration) ProtoReflect() protoreflect.Message {
+	mi := &file_instance_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Migration.ProtoReflect.Descriptor instead.
+func (*Migration) Descriptor() ([]byte, []int) {
+	return file_instance_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Migration) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Migration) GetInstanceId() string {
+	if x != nil {
+		return x.InstanceId
+	}
+	return ""
+}
+
+func (x *Migration) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Migration) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Migration) GetSourceHost() string {
+	if x != nil {
+		return x.SourceHost
+	}
+	return ""
+}
+
+func (x *Migration) GetTargetHost() string {
+	if x != nil {
+		return x.TargetHost
+	}
+	return ""
+}
+
+func (x *Migration) GetSourceHypervisor() string {
+	if x != nil {
+		return x.SourceHypervisor
+	}
+	return ""
+}
+
+func (x *Migration) GetTargetHypervisor() string {
+	if x != nil {
+		return x.TargetHypervisor
+	}
+	return ""
+}
+
+func (x *Migration) GetFlavorId() string {
+	if x != nil {
+		return x.FlavorId
+	}
+	return ""
+}
+
+func (x *Migration) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Migration) GetProjectId() string {
+	if x != nil {
+		return x.ProjectId
+	}
+	return ""
+}
+
+func (x *Migration) GetCreatedAt() int64 {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return 0
+}
+
+func (x *Migration) GetUpdatedAt() int64 {
+	if x != nil {
+		return x.UpdatedAt
+	}
+	return 0
 }
 
 var File_instance_proto protoreflect.FileDescriptor
@@ -2055,7 +2296,17 @@ const file_instance_proto_rawDesc = "" +
 	"\n" +
 	"project_id\x18\x04 \x01(\tR\tprojectId\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tR\trequestId\"\xfa\x04\n" +
+	"request_id\x18\x05 \x01(\tR\trequestId\"\xd4\x01\n" +
+	"\x10EvacuateInstance\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x1d\n" +
+	"\n" +
+	"project_id\x18\x03 \x01(\tR\tprojectId\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12\x12\n" +
+	"\x04host\x18\x05 \x01(\tR\x04host\x12%\n" +
+	"\x0eadmin_password\x18\x06 \x01(\tR\radminPassword\x12\x18\n" +
+	"\astopped\x18\a \x01(\bR\astopped\"\xfa\x04\n" +
 	"\x0eUpdateInstance\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x00R\x04name\x88\x01\x01\x12%\n" +
@@ -2197,7 +2448,28 @@ const file_instance_proto_rawDesc = "" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x1d\n" +
 	"\n" +
-	"network_id\x18\x02 \x01(\tR\tnetworkId*\x99\x01\n" +
+	"network_id\x18\x02 \x01(\tR\tnetworkId\"\x97\x03\n" +
+	"\tMigration\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
+	"\vinstance_id\x18\x02 \x01(\tR\n" +
+	"instanceId\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x12\x1f\n" +
+	"\vsource_host\x18\x05 \x01(\tR\n" +
+	"sourceHost\x12\x1f\n" +
+	"\vtarget_host\x18\x06 \x01(\tR\n" +
+	"targetHost\x12+\n" +
+	"\x11source_hypervisor\x18\a \x01(\tR\x10sourceHypervisor\x12+\n" +
+	"\x11target_hypervisor\x18\b \x01(\tR\x10targetHypervisor\x12\x1b\n" +
+	"\tflavor_id\x18\t \x01(\tR\bflavorId\x12\x17\n" +
+	"\auser_id\x18\n" +
+	" \x01(\tR\x06userId\x12\x1d\n" +
+	"\n" +
+	"project_id\x18\v \x01(\tR\tprojectId\x12\x1d\n" +
+	"\n" +
+	"created_at\x18\f \x01(\x03R\tcreatedAt\x12\x1d\n" +
+	"\n" +
+	"updated_at\x18\r \x01(\x03R\tupdatedAt*\xae\x01\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rACTION_CREATE\x10\x01\x12\x10\n" +
@@ -2205,14 +2477,15 @@ const file_instance_proto_rawDesc = "" +
 	"\vACTION_STOP\x10\x03\x12\x16\n" +
 	"\x12ACTION_REBOOT_SOFT\x10\x04\x12\x16\n" +
 	"\x12ACTION_REBOOT_HARD\x10\x05\x12\x11\n" +
-	"\rACTION_DELETE\x10\x06*\x8f\x01\n" +
+	"\rACTION_DELETE\x10\x06\x12\x13\n" +
+	"\x0fACTION_EVACUATE\x10\a*\x8f\x01\n" +
 	"\aVMState\x12\x18\n" +
 	"\x14VM_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11VM_STATE_BUILDING\x10\x01\x12\x13\n" +
 	"\x0fVM_STATE_ACTIVE\x10\x02\x12\x14\n" +
 	"\x10VM_STATE_STOPPED\x10\x03\x12\x12\n" +
 	"\x0eVM_STATE_ERROR\x10\x04\x12\x14\n" +
-	"\x10VM_STATE_DELETED\x10\x05*\x94\x02\n" +
+	"\x10VM_STATE_DELETED\x10\x05*\xaf\x02\n" +
 	"\tTaskState\x12\x13\n" +
 	"\x0fTASK_STATE_NONE\x10\x00\x12\x18\n" +
 	"\x14TASK_STATE_ADMITTING\x10\x01\x12\x19\n" +
@@ -2223,7 +2496,9 @@ const file_instance_proto_rawDesc = "" +
 	"\x17TASK_STATE_POWERING_OFF\x10\x06\x12\x18\n" +
 	"\x14TASK_STATE_REBOOTING\x10\a\x12\x1d\n" +
 	"\x19TASK_STATE_REBOOTING_HARD\x10\b\x12\x17\n" +
-	"\x13TASK_STATE_DELETING\x10\tB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
+	"\x13TASK_STATE_DELETING\x10\t\x12\x19\n" +
+	"\x15TASK_STATE_REBUILDING\x10\n" +
+	"B)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
 
 var (
 	file_instance_proto_rawDescOnce sync.Once
@@ -2238,7 +2513,7 @@ func file_instance_proto_rawDescGZIP() []byte {
 }
 
 var file_instance_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_instance_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_instance_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_instance_proto_goTypes = []any{
 	(Action)(0),                 // 0: troupe.Action
 	(VMState)(0),                // 1: troupe.VMState
@@ -2248,46 +2523,48 @@ var file_instance_proto_goTypes = []any{
 	(*Port)(nil),                // 5: troupe.Port
 	(*CreateInstance)(nil),      // 6: troupe.CreateInstance
 	(*ActOnInstance)(nil),       // 7: troupe.ActOnInstance
-	(*UpdateInstance)(nil),      // 8: troupe.UpdateInstance
-	(*GetInstance)(nil),         // 9: troupe.GetInstance
-	(*InstanceView)(nil),        // 10: troupe.InstanceView
-	(*Fault)(nil),               // 11: troupe.Fault
-	(*ActionRecord)(nil),        // 12: troupe.ActionRecord
-	(*ActionEvent)(nil),         // 13: troupe.ActionEvent
-	(*GetInstanceActions)(nil),  // 14: troupe.GetInstanceActions
-	(*InstanceActionsView)(nil), // 15: troupe.InstanceActionsView
-	(*GetDecision)(nil),         // 16: troupe.GetDecision
-	(*QuotaGranted)(nil),        // 17: troupe.QuotaGranted
-	(*QuotaRefused)(nil),        // 18: troupe.QuotaRefused
-	(*QuotaReleased)(nil),       // 19: troupe.QuotaReleased
-	(*PortsAllocated)(nil),      // 20: troupe.PortsAllocated
-	(*PortsRefused)(nil),        // 21: troupe.PortsRefused
-	(*PortsReleased)(nil),       // 22: troupe.PortsReleased
-	nil,                         // 23: troupe.CreateInstance.MetadataEntry
-	nil,                         // 24: troupe.CreateInstance.HintsEntry
-	nil,                         // 25: troupe.UpdateInstance.MetadataEntry
-	nil,                         // 26: troupe.InstanceView.MetadataEntry
-	(*Flavor)(nil),              // 27: troupe.Flavor
-	(PowerState)(0),             // 28: troupe.PowerState
+	(*EvacuateInstance)(nil),    // 8: troupe.EvacuateInstance
+	(*UpdateInstance)(nil),      // 9: troupe.UpdateInstance
+	(*GetInstance)(nil),         // 10: troupe.GetInstance
+	(*InstanceView)(nil),        // 11: troupe.InstanceView
+	(*Fault)(nil),               // 12: troupe.Fault
+	(*ActionRecord)(nil),        // 13: troupe.ActionRecord
+	(*ActionEvent)(nil),         // 14: troupe.ActionEvent
+	(*GetInstanceActions)(nil),  // 15: troupe.GetInstanceActions
+	(*InstanceActionsView)(nil), // 16: troupe.InstanceActionsView
+	(*GetDecision)(nil),         // 17: troupe.GetDecision
+	(*QuotaGranted)(nil),        // 18: troupe.QuotaGranted
+	(*QuotaRefused)(nil),        // 19: troupe.QuotaRefused
+	(*QuotaReleased)(nil),       // 20: troupe.QuotaReleased
+	(*PortsAllocated)(nil),      // 21: troupe.PortsAllocated
+	(*PortsRefused)(nil),        // 22: troupe.PortsRefused
+	(*PortsReleased)(nil),       // 23: troupe.PortsReleased
+	(*Migration)(nil),           // 24: troupe.Migration
+	nil,                         // 25: troupe.CreateInstance.MetadataEntry
+	nil,                         // 26: troupe.CreateInstance.HintsEntry
+	nil,                         // 27: troupe.UpdateInstance.MetadataEntry
+	nil,                         // 28: troupe.InstanceView.MetadataEntry
+	(*Flavor)(nil),              // 29: troupe.Flavor
+	(PowerState)(0),             // 30: troupe.PowerState
 }
 var file_instance_proto_depIdxs = []int32{
-	27, // 0: troupe.CreateInstance.flavor:type_name -> troupe.Flavor
+	29, // 0: troupe.CreateInstance.flavor:type_name -> troupe.Flavor
 	3,  // 1: troupe.CreateInstance.image:type_name -> troupe.ImageRef
 	4,  // 2: troupe.CreateInstance.networks:type_name -> troupe.NetworkRequest
-	23, // 3: troupe.CreateInstance.metadata:type_name -> troupe.CreateInstance.MetadataEntry
-	24, // 4: troupe.CreateInstance.hints:type_name -> troupe.CreateInstance.HintsEntry
+	25, // 3: troupe.CreateInstance.metadata:type_name -> troupe.CreateInstance.MetadataEntry
+	26, // 4: troupe.CreateInstance.hints:type_name -> troupe.CreateInstance.HintsEntry
 	0,  // 5: troupe.ActOnInstance.action:type_name -> troupe.Action
-	25, // 6: troupe.UpdateInstance.metadata:type_name -> troupe.UpdateInstance.MetadataEntry
+	27, // 6: troupe.UpdateInstance.metadata:type_name -> troupe.UpdateInstance.MetadataEntry
 	1,  // 7: troupe.InstanceView.vm_state:type_name -> troupe.VMState
 	2,  // 8: troupe.InstanceView.task_state:type_name -> troupe.TaskState
-	28, // 9: troupe.InstanceView.power_state:type_name -> troupe.PowerState
-	27, // 10: troupe.InstanceView.flavor:type_name -> troupe.Flavor
+	30, // 9: troupe.InstanceView.power_state:type_name -> troupe.PowerState
+	29, // 10: troupe.InstanceView.flavor:type_name -> troupe.Flavor
 	3,  // 11: troupe.InstanceView.image:type_name -> troupe.ImageRef
 	5,  // 12: troupe.InstanceView.ports:type_name -> troupe.Port
-	26, // 13: troupe.InstanceView.metadata:type_name -> troupe.InstanceView.MetadataEntry
-	11, // 14: troupe.InstanceView.fault:type_name -> troupe.Fault
-	13, // 15: troupe.ActionRecord.events:type_name -> troupe.ActionEvent
-	12, // 16: troupe.InstanceActionsView.actions:type_name -> troupe.ActionRecord
+	28, // 13: troupe.InstanceView.metadata:type_name -> troupe.InstanceView.MetadataEntry
+	12, // 14: troupe.InstanceView.fault:type_name -> troupe.Fault
+	14, // 15: troupe.ActionRecord.events:type_name -> troupe.ActionEvent
+	13, // 16: troupe.InstanceActionsView.actions:type_name -> troupe.ActionRecord
 	5,  // 17: troupe.PortsAllocated.ports:type_name -> troupe.Port
 	18, // [18:18] is the sub-list for method output_type
 	18, // [18:18] is the sub-list for method input_type
@@ -2303,14 +2580,14 @@ func file_instance_proto_init() {
 	}
 	file_flavor_proto_init()
 	file_host_proto_init()
-	file_instance_proto_msgTypes[5].OneofWrappers = []any{}
+	file_instance_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_instance_proto_rawDesc), len(file_instance_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -101,6 +101,7 @@ type ScheduleShape struct {
 	AvailabilityZone string                 `protobuf:"bytes,4,opt,name=availability_zone,json=availabilityZone,proto3" json:"availability_zone,omitempty"`
 	Host             string                 `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"` // forced
 	Arch             string                 `protobuf:"bytes,6,opt,name=arch,proto3" json:"arch,omitempty"`
+	Storage          string                 `protobuf:"bytes,7,opt,name=storage,proto3" json:"storage,omitempty"` // where the disk is: only hosts that reach it; empty: anywhere
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -173,6 +174,13 @@ func (x *ScheduleShape) GetHost() string {
 func (x *ScheduleShape) GetArch() string {
 	if x != nil {
 		return x.Arch
+	}
+	return ""
+}
+
+func (x *ScheduleShape) GetStorage() string {
+	if x != nil {
+		return x.Storage
 	}
 	return ""
 }
@@ -666,14 +674,15 @@ const file_scheduler_proto_rawDesc = "" +
 	"instanceId\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\x05R\aattempt\x12+\n" +
 	"\x05shape\x18\x03 \x01(\v2\x15.troupe.ScheduleShapeR\x05shape\x12%\n" +
-	"\x0eexcluded_hosts\x18\x04 \x03(\tR\rexcludedHosts\"\xae\x01\n" +
+	"\x0eexcluded_hosts\x18\x04 \x03(\tR\rexcludedHosts\"\xc8\x01\n" +
 	"\rScheduleShape\x12\x14\n" +
 	"\x05vcpus\x18\x01 \x01(\x05R\x05vcpus\x12\x17\n" +
 	"\aram_mib\x18\x02 \x01(\x03R\x06ramMib\x12\x19\n" +
 	"\bdisk_gib\x18\x03 \x01(\x03R\adiskGib\x12+\n" +
 	"\x11availability_zone\x18\x04 \x01(\tR\x10availabilityZone\x12\x12\n" +
 	"\x04host\x18\x05 \x01(\tR\x04host\x12\x12\n" +
-	"\x04arch\x18\x06 \x01(\tR\x04arch\"\xb6\x01\n" +
+	"\x04arch\x18\x06 \x01(\tR\x04arch\x12\x18\n" +
+	"\astorage\x18\a \x01(\tR\astorage\"\xb6\x01\n" +
 	"\n" +
 	"HostChosen\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
