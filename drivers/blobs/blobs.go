@@ -1,19 +1,24 @@
-// Package blobs owns the content of images: files in one directory, each named
-// by its SHA-256, written whole or not at all and never changed. It does not
-// know what an image is, nor whether anybody still wants a content; those who
-// ask it to remove one say so.
+// Package blobs owns the contents of images in one directory of one machine:
+// files, each named by its SHA-256, written whole or not at all and never
+// changed; and parts of contents that are being fetched. It does not know what an
+// image is, where else a content is, nor whether anybody still wants one; those
+// who ask it to remove one say so.
 package blobs
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -21,12 +26,19 @@ import (
 // How the store's files are named and kept. The content is read by QEMU, which
 // libvirt makes the owner of what it opens.
 const (
-	stagePrefix = ".upload-"
-	stageMode   = 0o600
-	blobMode    = 0o400
-	dirMode     = 0o711
-	nameBytes   = 64 // of a SHA-256 in hex
+	stagePrefix   = ".upload-"
+	partialPrefix = ".fetch-"
+	corruptPrefix = ".corrupt-"
+	sumsSuffix    = ".sums"
+	stageMode     = 0o600
+	blobMode      = 0o400
+	dirMode       = 0o711
+	nameBytes     = 64 // of a SHA-256 in hex
 )
+
+// touchEvery is how exactly the time of the last use is kept on disk, where it
+// outlives the process.
+const touchEvery = time.Minute
 
 // Info says what a content is. The sums are lower-case hex.
 type Info struct {
@@ -34,21 +46,40 @@ type Info struct {
 	Size                int64
 }
 
+// Content is what can be read of one content, until it is closed, even if it is
+// removed meanwhile.
+type Content interface {
+	io.ReaderAt
+	io.Closer
+}
+
 // Store is one directory of contents. One process at a time may have it open.
 // Safe for concurrent use. It is a drivers.Images.
 type Store struct {
 	dir string
 
-	mu     sync.Mutex
-	held   map[string]int        // how many holds a content has
-	doomed map[string]Referenced // to be removed when the last hold ends
+	mu       sync.Mutex
+	contents map[string]*content
+	sums     map[string]*Sums // that were asked for
+	partials map[string]*Partial
+}
+
+// content is one that is here.
+type content struct {
+	size    int64
+	used    time.Time // last asked for
+	touched time.Time // what the file says of it
+	held    int       // how many holds it has
+	asking  int       // how many discards are asking about it just now
+	rescued bool      // a hold began while one asked: it asks again when the hold ends
+	doomed  Referenced
 }
 
 // Referenced says whether anybody still wants the content that sha256 names.
 type Referenced func(ctx context.Context, sha256 string) (bool, error)
 
 // Open makes the store in dir, which is created if it is not there, and removes
-// what uploads left that a crash cut short.
+// what uploads and fetches left that a crash cut short.
 func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return nil, fmt.Errorf("blob store: %w", err)
@@ -57,16 +88,42 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("blob store: %w", err)
 	}
-	left, err := filepath.Glob(filepath.Join(dir, stagePrefix+"*"))
-	if err != nil {
+	s := &Store{dir: dir, contents: map[string]*content{}, sums: map[string]*Sums{}, partials: map[string]*Partial{}}
+	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("blob store: %w", err)
 	}
-	for _, path := range left {
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("blob store: %w", err)
-		}
+	return s, nil
+}
+
+// load finds what is here.
+func (s *Store) load() error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
 	}
-	return &Store{dir: dir, held: map[string]int{}, doomed: map[string]Referenced{}}, nil
+	names := map[string]bool{}
+	for _, e := range entries {
+		names[e.Name()] = true
+	}
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), sumsSuffix); ok && validName(name) && !names[name] {
+			_ = os.Remove(filepath.Join(s.dir, e.Name())) // it says nothing without its content
+		}
+		if left := e.Name(); strings.HasPrefix(left, stagePrefix) || strings.HasPrefix(left, partialPrefix) {
+			if err := os.Remove(filepath.Join(s.dir, left)); err != nil {
+				return err
+			}
+		}
+		if !validName(e.Name()) {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		s.contents[e.Name()] = &content{size: info.Size(), used: info.ModTime(), touched: info.ModTime()}
+	}
+	return nil
 }
 
 // Path is the file with the content that sha256 names; NotFound if it is not
@@ -79,39 +136,76 @@ func (s *Store) Path(ctx context.Context, sha256 string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if _, err := os.Stat(path); err != nil {
-		return "", missing(sha256, err)
+		return "", s.lost(sha256, err)
 	}
+	s.use(sha256)
 	return path, nil
 }
 
-// Open gives the content to read; NotFound if it is not here. It stays readable
-// until closed, even if it is removed meanwhile.
-func (s *Store) Open(sha256 string) (*os.File, error) {
+// Open gives the content to read; NotFound if it is not here.
+func (s *Store) Open(_ context.Context, sha256 string) (Content, error) {
 	path, err := s.path(sha256)
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, missing(sha256, err)
+		return nil, s.lost(sha256, err)
 	}
+	s.use(sha256)
 	return f, nil
 }
 
+// lost takes back that a content is here, if somebody removed its file; the
+// caller has the lock.
+func (s *Store) lost(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		delete(s.contents, name)
+	}
+	return missing(name, err)
+}
+
+// use notes that a content was asked for; the caller has the lock.
+func (s *Store) use(name string) {
+	c := s.contents[name]
+	if c == nil {
+		return
+	}
+	if c.used = time.Now(); c.used.Sub(c.touched) >= touchEvery {
+		c.touched = c.used
+		_ = os.Chtimes(filepath.Join(s.dir, name), time.Time{}, c.used) // else it counts as used less lately
+	}
+}
+
+// Has says from memory whether a content is here, and how many bytes it has.
+func (s *Store) Has(sha256 string) (size int64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.contents[sha256]
+	if c == nil {
+		return 0, false
+	}
+	return c.size, true
+}
+
+// Copies is one of one for what is here: this store is all there is.
+func (s *Store) Copies(_ context.Context, sha256 string) (have, want int, err error) {
+	if _, ok := s.Has(sha256); !ok {
+		return 0, 1, nil
+	}
+	return 1, 1, nil
+}
+
 // List names every content of the store.
-func (s *Store) List() ([]string, error) {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return nil, fmt.Errorf("blob store: %w", err)
-	}
-	var names []string
-	for _, e := range entries {
-		if validName(e.Name()) {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
+func (s *Store) List() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.contents))
 }
 
 // path is where sha256 is kept. A name that is no SHA-256 names nothing.

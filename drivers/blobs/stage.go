@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -29,7 +30,16 @@ type Staged struct {
 	Info  Info
 	file  *os.File
 	store *Store
+	keep  KeepFunc
 }
+
+// KeepFunc keeps a staged content where it has to be kept, and holds it there
+// until release is called.
+type KeepFunc func(ctx context.Context, st *Staged) (release func(context.Context) error, err error)
+
+// OnKeep has keep do what Keep does, which calls KeepHere as one part of it:
+// for whoever keeps contents in more places than this store.
+func (st *Staged) OnKeep(keep KeepFunc) { st.keep = keep }
 
 // Put stores what r yields, at most limit bytes. On error nothing is left
 // behind. Errors: ErrTooLarge; Exhausted when the disk is full; what r returned;
@@ -39,7 +49,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Info, error)
 	if err != nil {
 		return Info{}, err
 	}
-	release, err := st.Keep()
+	release, err := st.Keep(ctx)
 	if err != nil {
 		return Info{}, err
 	}
@@ -120,24 +130,45 @@ func (st *Staged) Drop() {
 // Keep moves the content into the store, durably, and holds it there until
 // release is called: time to tell those who will refer to it. Equal contents
 // are stored once. On error nothing is left behind.
-func (st *Staged) Keep() (release func(context.Context) error, err error) {
+func (st *Staged) Keep(ctx context.Context) (release func(context.Context) error, err error) {
+	if st.keep != nil {
+		return st.keep(ctx, st)
+	}
+	return st.KeepHere()
+}
+
+// KeepHere keeps the content in this store, whatever OnKeep said.
+func (st *Staged) KeepHere() (release func(context.Context) error, err error) {
 	defer st.Drop()
 	s, name := st.store, st.Info.SHA256
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	path := filepath.Join(s.dir, name)
-	if _, err := os.Stat(path); err != nil {
-		if err := st.file.Chmod(blobMode); err != nil {
-			return nil, full(err)
-		}
-		if err := os.Rename(st.file.Name(), path); err != nil {
-			return nil, full(err)
-		}
-		if err := syncDir(s.dir); err != nil {
-			return nil, full(err)
+	if _, err := os.Stat(filepath.Join(s.dir, name)); err != nil || s.contents[name] == nil {
+		if err := s.install(st.file, name, st.Info.Size); err != nil {
+			return nil, err
 		}
 	}
 	return s.hold(name), nil
+}
+
+// install gives a complete and synced file its name, durably; the caller has the lock.
+func (s *Store) install(f *os.File, name string, size int64) error {
+	if err := f.Chmod(blobMode); err != nil {
+		return full(err)
+	}
+	if err := os.Rename(f.Name(), filepath.Join(s.dir, name)); err != nil {
+		return full(err)
+	}
+	if err := syncDir(s.dir); err != nil {
+		return full(err)
+	}
+	c := s.contents[name]
+	if c == nil { // else its file was lost, and the holds on it go on
+		c = &content{}
+		s.contents[name] = c
+	}
+	c.size, c.used, c.touched = size, time.Now(), time.Now()
+	return nil
 }
 
 func syncDir(dir string) error {

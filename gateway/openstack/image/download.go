@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -28,27 +27,27 @@ func (a *API) download(r *api.Request) (api.Response, error) {
 	if err != nil {
 		return api.Response{}, err
 	}
-	f, err := a.cfg.Blobs.Open(v.Sha256)
+	f, err := a.cfg.Blobs.Open(r.Context(), v.Sha256)
 	if err != nil {
 		return api.Response{}, err
 	}
 	h := http.Header{"Content-Type": {"application/octet-stream"}, "Content-Md5": {v.Md5}, "Accept-Ranges": {"bytes"}}
-	resp := api.Response{Header: h, Stream: f, Length: length}
+	resp := api.Response{Header: h, Stream: part{io.NewSectionReader(f, first, length), f}, Length: length}
+	if whole, ok := f.(io.ReadCloser); ok && length == v.SizeBytes {
+		resp.Stream = whole // a file, which the system can send by itself
+	}
 	if length < v.SizeBytes {
 		resp.Status = http.StatusPartialContent
 		h.Del("Content-Md5") // it is that of the whole
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, first+length-1, v.SizeBytes))
-		resp.Stream = part{io.NewSectionReader(f, first, length), f}
 	}
 	return resp, nil
 }
 
 type part struct {
 	io.Reader
-	file *os.File
+	io.Closer
 }
-
-func (p part) Close() error { return p.file.Close() }
 
 // byteRange reads a Range header (RFC 9110, section 14) of one range. Of several,
 // and of units other than bytes, nothing is made: the whole is answered.

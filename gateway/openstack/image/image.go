@@ -7,6 +7,7 @@ package image
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
@@ -36,10 +37,24 @@ type Cloud interface {
 	List(ctx context.Context, page cluster.Page) (entries []actors.Entry, more bool, err error)
 }
 
+// Blobs is where contents are kept: the store of one machine, or the images of a
+// whole cluster.
+type Blobs interface {
+	// Stage takes in what r yields, at most limit bytes; its Keep makes it durable
+	// as promised, and holds it until an image refers to it.
+	Stage(ctx context.Context, r io.Reader, limit int64) (*blobs.Staged, error)
+	// Open gives a content to read, from wherever it is.
+	Open(ctx context.Context, sha256 string) (blobs.Content, error)
+	// Discard removes a content everywhere, unless wanted says that an image refers to it.
+	Discard(ctx context.Context, sha256 string, wanted blobs.Referenced) error
+	// Copies is how many durable copies of a content there are, and how many there should be.
+	Copies(ctx context.Context, sha256 string) (have, want int, err error)
+}
+
 // Config is what the dialect depends on.
 type Config struct {
 	Client Cloud
-	Blobs  *blobs.Store
+	Blobs  Blobs
 
 	// MaxUploadBytes is the size of the largest image; 0: DefaultMaxUploadBytes.
 	MaxUploadBytes int64

@@ -1,8 +1,10 @@
 package image
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -10,6 +12,13 @@ import (
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
 	"github.com/troupe-cloud/troupe/messages"
+)
+
+// propertyCopies is the property by which an image whose content has too few
+// copies says so. copiesTime bounds what finding it out may cost.
+const (
+	propertyCopies = "troupe_copies"
+	copiesTime     = time.Second
 )
 
 func (a *API) create(r *api.Request) (api.Response, error) {
@@ -46,7 +55,26 @@ func (a *API) show(r *api.Request) (api.Response, error) {
 	if err != nil {
 		return api.Response{}, err
 	}
-	return api.Response{Body: render(v)}, nil
+	body := render(v)
+	if n := a.missing(r, v); n != "" {
+		body[propertyCopies] = n
+	}
+	return api.Response{Body: body}, nil
+}
+
+// missing says how many durable copies an image's content has, if those are
+// fewer than promised: "1 of 2". An operator sees by it what a failure would lose.
+func (a *API) missing(r *api.Request, v *messages.ImageView) string {
+	if v.Sha256 == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), copiesTime)
+	defer cancel()
+	have, want, err := a.cfg.Blobs.Copies(ctx, v.Sha256)
+	if err != nil || have >= want {
+		return "" // not known is not missing
+	}
+	return fmt.Sprintf("%d of %d", have, want)
 }
 
 func (a *API) remove(r *api.Request) (api.Response, error) {

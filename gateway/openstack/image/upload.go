@@ -19,8 +19,12 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-// tidyTime bounds what is done after a client has gone.
-const tidyTime = 10 * time.Second
+// tidyTime bounds what is done after a client has gone. announceTime bounds how
+// long an image may take to refer to its content, which is held for longer.
+const (
+	tidyTime     = 10 * time.Second
+	announceTime = time.Minute
+)
 
 // upload streams the body to the blob store, has it inspected, and only then
 // tells the image of it. Whatever fails, the image is queued again and nothing
@@ -66,7 +70,7 @@ func (a *API) receive(r *api.Request, v *messages.ImageView, token string) error
 		}
 		return err
 	}
-	release, err := staged.Keep()
+	release, err := staged.Keep(r.Context())
 	if err != nil {
 		return err
 	}
@@ -84,7 +88,11 @@ func (a *API) receive(r *api.Request, v *messages.ImageView, token string) error
 }
 
 func (a *API) announce(r *api.Request, info blobs.Info, report imageformat.Report, token string) error {
-	_, err := ask[*messages.ImageView](a, r, func(scope string) proto.Message {
+	ctx, cancel := context.WithTimeout(r.Context(), announceTime)
+	defer cancel()
+	bounded := *r
+	bounded.Request = r.WithContext(ctx)
+	_, err := ask[*messages.ImageView](a, &bounded, func(scope string) proto.Message {
 		return &messages.ImageUploaded{
 			Scope: scope, Token: token, Sha256: info.SHA256, Sha512: info.SHA512, Md5: info.MD5,
 			SizeBytes: info.Size, VirtualBytes: report.VirtualBytes,
