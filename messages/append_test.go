@@ -34,3 +34,18 @@ func TestAppendJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestCopy: a copy has every field, those that this version does not know too.
+func TestCopy(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, m := range []proto.Message{&messages.InstanceView{}, &messages.ActionRecord{}, &messages.ActionEvent{}} {
+		for range 100 {
+			proto.Reset(m)
+			encodetest.Fill(random, reflect.ValueOf(m).Elem())
+			m.ProtoReflect().SetUnknown([]byte{0xf8, 0xff, 0x01, 0x01})
+			if got := reflect.ValueOf(m).MethodByName("Copy").Call(nil)[0].Interface().(proto.Message); !proto.Equal(got, m) {
+				t.Fatalf("got  %v\nwant %v", got, m)
+			}
+		}
+	}
+}

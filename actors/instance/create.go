@@ -2,7 +2,6 @@ package instance
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"unicode/utf8"
 
@@ -55,15 +54,16 @@ func create(s State, in actors.Input, m *messages.CreateInstance) (State, []acto
 	return s, append(outstanding(s), actors.Defer{Key: admitted}), nil
 }
 
+// newView is the view as it begins. It shares what m points to: neither is ever
+// changed.
 func newView(in actors.Input, m *messages.CreateInstance) *messages.InstanceView {
 	now := in.Now.UnixNano()
 	return &messages.InstanceView{
 		Id: m.Id, Name: m.Name, ProjectId: m.ProjectId, UserId: m.UserId,
 		VmState: building, TaskState: admitting,
-		Flavor: proto.Clone(m.Flavor).(*messages.Flavor), Image: proto.Clone(m.Image).(*messages.ImageRef),
-		KeyName: m.KeyName, PublicKey: m.PublicKey, Metadata: maps.Clone(m.Metadata), Tags: slices.Clone(m.Tags),
+		Flavor: m.Flavor, Image: m.Image, KeyName: m.KeyName, PublicKey: m.PublicKey, Metadata: m.Metadata, Tags: m.Tags,
 		AvailabilityZone: m.AvailabilityZone, ConfigDrive: m.ConfigDrive, Description: m.Description,
-		Hostname: m.Hostname, SecurityGroups: slices.Clone(m.SecurityGroups), ReservationId: m.ReservationId,
+		Hostname: m.Hostname, SecurityGroups: m.SecurityGroups, ReservationId: m.ReservationId,
 		DiskConfig: m.DiskConfig, CreatedAt: now, UpdatedAt: now,
 		AccessIpv4: m.AccessIpv4, AccessIpv6: m.AccessIpv6, ZoneAsked: m.AvailabilityZone,
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -55,7 +53,13 @@ func (s State) amend(now time.Time, change func(*messages.ActionRecord)) State {
 	if !ok {
 		return s
 	}
-	a = proto.Clone(a).(*messages.ActionRecord)
+	a = a.Copy()
+	a.Events = slices.Clone(a.Events)
+	for i, e := range a.Events {
+		if e.FinishedAt == 0 { // one that has ended is not changed any more
+			a.Events[i] = e.Copy()
+		}
+	}
 	a.UpdatedAt = now.UnixNano()
 	change(a)
 	s.History = s.History.Set(actionKey(s.Actions), a)

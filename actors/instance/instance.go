@@ -178,7 +178,7 @@ func withUserData(s State) *messages.InstanceView {
 	if !ok {
 		return s.View
 	}
-	v := proto.Clone(s.View).(*messages.InstanceView)
+	v := s.View.Copy()
 	v.UserData = data
 	return v
 }
@@ -188,15 +188,16 @@ func withUserData(s State) *messages.InstanceView {
 func full(s State) *messages.InstanceView {
 	v := withUserData(s)
 	if s.AdminPassword != "" {
-		v = proto.Clone(v).(*messages.InstanceView)
+		v = v.Copy()
 		v.AdminPassword = s.AdminPassword
 	}
 	return v
 }
 
-// edit is s with a changed copy of its view.
+// edit is s with a changed copy of its view. What a field points to is shared
+// with the view before: change sets fields, and nothing below them.
 func (s State) edit(now time.Time, change func(*messages.InstanceView)) State {
-	v := proto.Clone(s.View).(*messages.InstanceView)
+	v := s.View.Copy()
 	v.UpdatedAt = now.UnixNano()
 	change(v)
 	s.View = v

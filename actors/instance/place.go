@@ -95,7 +95,7 @@ func portsAllocated(s State, now time.Time, m *messages.PortsAllocated) (State, 
 	}
 	s.Networks = slices.Clone(s.Networks)
 	s.Networks[i].Got = true
-	s = s.edit(now, func(v *messages.InstanceView) { v.Ports = append(v.Ports, m.Ports...) })
+	s = s.edit(now, func(v *messages.InstanceView) { v.Ports = slices.Concat(v.Ports, m.Ports) })
 	return build(s, now)
 }
 

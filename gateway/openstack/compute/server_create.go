@@ -72,9 +72,13 @@ type serverOrder struct {
 	named    bool // the host name was chosen by the user
 }
 
-// one is the command for server i, from 0, under its own id.
+// one is the command for server i, from 0, under its own id. For the only one it
+// is the order's own.
 func (o serverOrder) one(i int) *messages.CreateInstance {
-	c := proto.Clone(o.command).(*messages.CreateInstance)
+	c := o.command
+	if o.max > 1 {
+		c = proto.Clone(c).(*messages.CreateInstance)
+	}
 	c.Id = newServerID()
 	if !o.named {
 		c.Hostname = hostname(c.Name, c.Id)
