@@ -16,13 +16,9 @@ type View struct {
 	byID   map[string]int
 	byName map[string]int
 	byHost map[string]int // whose owner does not go by score
-	voters []voter        // who may own a grain by score, in the order of Members
+	voters []int          // positions in Members of those who may own a grain by score
+	hashes []uint64       // of their names
 	ring   []int          // positions in Members, in the order of their names' hashes
-}
-
-type voter struct {
-	hash   uint64 // of the name
-	member int
 }
 
 // New makes a view. The members are copied. Of two with one name, or two that
@@ -42,7 +38,7 @@ func New(index uint64, members []Member) *View {
 			continue
 		}
 		if m.Roles.Has(Control) {
-			v.voters = append(v.voters, voter{hashes[i], i})
+			v.voters, v.hashes = append(v.voters, i), append(v.hashes, hashes[i])
 		}
 		for _, host := range m.Hosts {
 			if other, twice := v.byHost[host]; !twice || v.Members[other].Epoch < m.Epoch {
