@@ -5,6 +5,7 @@
 package encode
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -22,12 +23,17 @@ type Appender interface {
 // leave a field out when it is empty, as omitempty does. After an error it takes
 // no more, and Close returns the error.
 type Object struct {
-	b   []byte
-	err error
+	b     []byte
+	err   error
+	loose bool // HTML is left as it is
 }
 
 // Open begins an object behind b.
 func Open(b []byte) Object { return Object{b: append(b, '{')} }
+
+// OpenLoose is Open for an object that is in no HTML page: as with
+// json.Encoder.SetEscapeHTML(false), the characters <, > and & stand for themselves.
+func OpenLoose(b []byte) Object { return Object{b: append(b, '{'), loose: true} }
 
 // Close ends the object.
 func (o *Object) Close() ([]byte, error) { return append(o.b, '}'), o.err }
@@ -46,7 +52,15 @@ func (o *Object) key(name string) {
 // Text writes a string.
 func (o *Object) Text(name, s string) {
 	o.key(name)
-	o.b = AppendText(o.b, s)
+	o.text(s)
+}
+
+func (o *Object) text(s string) {
+	if o.loose {
+		o.b = AppendLoose(o.b, s)
+	} else {
+		o.b = AppendText(o.b, s)
+	}
 }
 
 // TextIf writes a string that is not empty.
@@ -100,7 +114,7 @@ func (o *Object) Texts(name string, all []string) {
 		if i > 0 {
 			o.b = append(o.b, ',')
 		}
-		o.b = AppendText(o.b, s)
+		o.text(s)
 	}
 	o.b = append(o.b, ']')
 }
@@ -114,7 +128,15 @@ func (o *Object) TextsIf(name string, all []string) {
 
 // TextMapIf writes a map in the order of its keys, if it has any.
 func (o *Object) TextMapIf(name string, m map[string]string) {
-	if len(m) == 0 {
+	if len(m) > 0 {
+		o.TextMap(name, m)
+	}
+}
+
+// TextMap writes a map in the order of its keys, null if there is none.
+func (o *Object) TextMap(name string, m map[string]string) {
+	if m == nil {
+		o.Null(name)
 		return
 	}
 	keys := make([]string, 0, len(m))
@@ -132,9 +154,9 @@ func (o *Object) TextMapIf(name string, m map[string]string) {
 		if i > 0 {
 			o.b = append(o.b, ',')
 		}
-		o.b = AppendText(o.b, k)
+		o.text(k)
 		o.b = append(o.b, ':')
-		o.b = AppendText(o.b, m[k])
+		o.text(m[k])
 	}
 	o.b = append(o.b, '}')
 }
@@ -142,8 +164,12 @@ func (o *Object) TextMapIf(name string, m map[string]string) {
 // Any writes a value by reflection: for what is rare.
 func (o *Object) Any(name string, v any) {
 	o.key(name)
-	raw, err := json.Marshal(v)
-	o.took(append(o.b, raw...), err)
+	if !o.loose {
+		raw, err := json.Marshal(v)
+		o.took(append(o.b, raw...), err)
+		return
+	}
+	o.took(looseJSON(o.b, v))
 }
 
 // Null writes null.
@@ -208,4 +234,29 @@ func AppendText(b []byte, s string) []byte {
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
+}
+
+// AppendLoose is AppendText without regard for HTML.
+func AppendLoose(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; !plain[c] && c != '<' && c != '>' && c != '&' {
+			b, err := looseJSON(b, s)
+			if err != nil { // a string always can be
+				panic(err)
+			}
+			return b
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+// looseJSON appends what a json.Encoder that leaves HTML alone makes of v.
+func looseJSON(b []byte, v any) ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return append(b, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...), err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"strconv"
 	"strings"
 )
@@ -18,6 +17,8 @@ type conn struct {
 	r    *bufio.Reader
 	body []byte
 }
+
+var contentLength, transferEncoding = []byte("Content-Length"), []byte("Transfer-Encoding")
 
 func dial(base string) (*conn, error) {
 	c, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
@@ -67,12 +68,12 @@ func (c *conn) do(req []byte) (status int, body []byte, err error) {
 			break
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
-		switch http.CanonicalHeaderKey(string(name)) {
-		case "Content-Length":
+		switch { // in any case, and without making a string of every name
+		case bytes.EqualFold(name, contentLength):
 			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
 				return 0, nil, err
 			}
-		case "Transfer-Encoding":
+		case bytes.EqualFold(name, transferEncoding):
 			length = -1
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/troupe-cloud/troupe/messages/encode"
 )
 
 // maxPooledBuffer keeps one large answer from staying in memory for good.
@@ -16,11 +18,13 @@ const maxPooledBuffer = 256 << 10
 
 var (
 	buffers     = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+	rendered    = sync.Pool{New: func() any { return new([]byte) }}
 	contentJSON = []string{"application/json"} // shared by responses and never written to
 )
 
 // answer sends what the handler said. A Body of type []byte or json.RawMessage
-// is JSON already.
+// is JSON already; an encode.Appender writes it itself, the same as json.Encoder
+// would.
 func (x *exchange) answer(resp Response) error {
 	h := x.Header()
 	for k, v := range resp.Header {
@@ -42,6 +46,8 @@ func (x *exchange) answer(resp Response) error {
 	case json.RawMessage:
 		x.send(resp.Status, body)
 		return nil
+	case encode.Appender:
+		return x.append(resp.Status, body)
 	}
 	buf := buffers.Get().(*bytes.Buffer)
 	buf.Reset()
@@ -53,6 +59,21 @@ func (x *exchange) answer(resp Response) error {
 	x.send(resp.Status, buf.Bytes())
 	if buf.Cap() <= maxPooledBuffer {
 		buffers.Put(buf)
+	}
+	return nil
+}
+
+// append sends what writes itself.
+func (x *exchange) append(status int, body encode.Appender) error {
+	kept := rendered.Get().(*[]byte)
+	b, err := body.AppendJSON((*kept)[:0])
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	b = append(b, '\n')
+	x.send(status, b)
+	if *kept = b; cap(b) <= maxPooledBuffer {
+		rendered.Put(kept)
 	}
 	return nil
 }

@@ -149,6 +149,10 @@ func zoneOf(h *messages.HostView) string {
 
 // hostStatuses says how the hosts of servers are, in the API's words.
 func (a *API) hostStatuses(ctx context.Context, servers []*messages.InstanceView) map[string]string {
+	if len(servers) == 1 && servers[0].Host != "" {
+		h := a.freshHost(ctx, &messages.HostView{Name: servers[0].Host})
+		return map[string]string{servers[0].Host: hostStatus(h)}
+	}
 	statuses := map[string]string{"": ""}
 	var hosts []*messages.HostView
 	for _, v := range servers {

@@ -49,10 +49,13 @@ func (a *API) listServersDetail(r *api.Request) (api.Response, error) {
 		}
 		out = append(out, s)
 	}
-	return api.Response{Body: struct {
-		Servers []*serverView `json:"servers"`
-		Links   []link        `json:"servers_links,omitempty"`
-	}{out, next}}, nil
+	return api.Response{Body: serversBody{out, next}}, nil
+}
+
+// serversBody is the body of a list in full.
+type serversBody struct {
+	Servers []*serverView `json:"servers"`
+	Links   []link        `json:"servers_links,omitempty"`
 }
 
 // servers are those the request asks for, and the link to more of them.

@@ -291,7 +291,7 @@ func hostID(project, host string) string {
 }
 
 // stamp is a time, in Unix nanoseconds, as the API shows it.
-func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05Z") }
+func stamp(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339) }
 
 // fineStamp is a time with microseconds and without a zone, or null.
 func fineStamp(ns int64) any {
