@@ -681,6 +681,7 @@ type Ping struct {
 	ConfirmedAgeMs   int64                  `protobuf:"varint,5,opt,name=confirmed_age_ms,json=confirmedAgeMs,proto3" json:"confirmed_age_ms,omitempty"`     // since the sending of the last confirmation; -1: none yet
 	AskFor           string                 `protobuf:"bytes,6,opt,name=ask_for,json=askFor,proto3" json:"ask_for,omitempty"`                                // member id that the receiver is asked to ping; empty: none
 	Leaving          bool                   `protobuf:"varint,7,opt,name=leaving,proto3" json:"leaving,omitempty"`                                           // the sender is on its way out
+	Member           *Member                `protobuf:"bytes,8,opt,name=member,proto3" json:"member,omitempty"`                                              // with ask_for: whom to ping, if the receiver does not know that id
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -764,6 +765,13 @@ func (x *Ping) GetLeaving() bool {
 	return false
 }
 
+func (x *Ping) GetMember() *Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
 // Pong answers a Ping. The first fields say the same of the one who answers.
 type Pong struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -776,6 +784,8 @@ type Pong struct {
 	AskedForLives    bool                   `protobuf:"varint,7,opt,name=asked_for_lives,json=askedForLives,proto3" json:"asked_for_lives,omitempty"` // the member asked for gave a pong
 	Fenced           bool                   `protobuf:"varint,8,opt,name=fenced,proto3" json:"fenced,omitempty"`                                      // it has lost its registration
 	Leaving          bool                   `protobuf:"varint,9,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	Known            uint64                 `protobuf:"varint,10,opt,name=known,proto3" json:"known,omitempty"`     // the highest index of a view that it has heard of
+	Vouches          bool                   `protobuf:"varint,11,opt,name=vouches,proto3" json:"vouches,omitempty"` // the asker is a member, and this one has not tried to evict it
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -869,6 +879,20 @@ func (x *Pong) GetFenced() bool {
 func (x *Pong) GetLeaving() bool {
 	if x != nil {
 		return x.Leaving
+	}
+	return false
+}
+
+func (x *Pong) GetKnown() uint64 {
+	if x != nil {
+		return x.Known
+	}
+	return 0
+}
+
+func (x *Pong) GetVouches() bool {
+	if x != nil {
+		return x.Vouches
 	}
 	return false
 }
@@ -1019,7 +1043,7 @@ const file_peer_proto_rawDesc = "" +
 	"\fREASON_CLOCK\x10\x05\x12\x11\n" +
 	"\rREASON_NOT_ME\x10\x06\x12\x11\n" +
 	"\rREASON_BROKEN\x10\a\x12\x10\n" +
-	"\fREASON_LIMIT\x10\b\"\xd4\x01\n" +
+	"\fREASON_LIMIT\x10\b\"\xfc\x01\n" +
 	"\x04Ping\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x12\n" +
 	"\x04view\x18\x02 \x01(\x04R\x04view\x12\x1a\n" +
@@ -1027,7 +1051,8 @@ const file_peer_proto_rawDesc = "" +
 	"\x11table_unreachable\x18\x04 \x01(\bR\x10tableUnreachable\x12(\n" +
 	"\x10confirmed_age_ms\x18\x05 \x01(\x03R\x0econfirmedAgeMs\x12\x17\n" +
 	"\aask_for\x18\x06 \x01(\tR\x06askFor\x12\x18\n" +
-	"\aleaving\x18\a \x01(\bR\aleaving\"\x98\x02\n" +
+	"\aleaving\x18\a \x01(\bR\aleaving\x12&\n" +
+	"\x06member\x18\b \x01(\v2\x0e.troupe.MemberR\x06member\"\xc8\x02\n" +
 	"\x04Pong\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x12\n" +
 	"\x04view\x18\x02 \x01(\x04R\x04view\x12\x1a\n" +
@@ -1037,7 +1062,10 @@ const file_peer_proto_rawDesc = "" +
 	"\tasked_for\x18\x06 \x01(\tR\baskedFor\x12&\n" +
 	"\x0fasked_for_lives\x18\a \x01(\bR\raskedForLives\x12\x16\n" +
 	"\x06fenced\x18\b \x01(\bR\x06fenced\x12\x18\n" +
-	"\aleaving\x18\t \x01(\bR\aleaving\"\x88\x01\n" +
+	"\aleaving\x18\t \x01(\bR\aleaving\x12\x14\n" +
+	"\x05known\x18\n" +
+	" \x01(\x04R\x05known\x12\x18\n" +
+	"\avouches\x18\v \x01(\bR\avouches\"\x88\x01\n" +
 	"\x06Notice\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
@@ -1085,11 +1113,12 @@ var file_peer_proto_depIdxs = []int32{
 	6,  // 7: troupe.Frame.go_away:type_name -> troupe.GoAway
 	5,  // 8: troupe.Frame.beat:type_name -> troupe.Beat
 	0,  // 9: troupe.GoAway.reason:type_name -> troupe.GoAway.Reason
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	1,  // 10: troupe.Ping.member:type_name -> troupe.Member
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
