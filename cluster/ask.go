@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -20,7 +19,7 @@ const (
 	// DefaultDeadline bounds an Ask whose context has no deadline.
 	DefaultDeadline = 10 * time.Second
 
-	askTries    = 8 // while activations end under the ask
+	// Between tries, while activations end under the ask or move.
 	askPause    = 2 * time.Millisecond
 	askMaxPause = 500 * time.Millisecond
 )
@@ -35,8 +34,9 @@ var _ Asker = (*Client)(nil)
 
 // Ask sends m to a grain and waits for its answer, until ctx ends or, if it has
 // no deadline, DefaultDeadline has passed. If the activation ends under it, it
-// asks again under the same id, so that a command is done once. The answer and m
-// are shared with the grain: neither may be changed. Errors carry a kind of
+// asks again under the same id, so that a command is done once; if the grain is
+// another node's, or moves, it is asked there. The answer and m may be shared
+// with the grain: neither may be changed. Errors carry a kind of
 // package messages; Unavailable after the deadline leaves the outcome unknown.
 func (c *Client) Ask(ctx context.Context, to actors.Ref, m proto.Message) (proto.Message, error) {
 	if m == nil {
@@ -50,18 +50,43 @@ func (c *Client) Ask(ctx context.Context, to actors.Ref, m proto.Message) (proto
 		defer cancel()
 	}
 	request := RequestID(ctx)
-	dedupe := c.dedupeID(request, m)
-	for try := range askTries {
-		got, err := c.once(ctx, &call{to: to, message: m, request: request, dedupe: dedupe, deadline: deadline})
-		var moved *movedError
-		if err == nil || !errors.As(err, &moved) || try == askTries-1 {
+	return c.ask(ctx, call{to: to, message: m, request: request, dedupe: c.dedupeID(request, m), deadline: deadline})
+}
+
+// ask asks until ctx ends, which must have a deadline.
+func (c *Client) ask(ctx context.Context, what call) (proto.Message, error) {
+	for pause := askPause; ; pause = min(4*pause, askMaxPause) {
+		try := what
+		got, err := c.once(ctx, &try)
+		if err == nil || !again(err) {
 			return got, err
 		}
-		if c.node.stopping.Load() || !sleep(ctx, jitter(min(askPause<<(2*try), askMaxPause))) {
-			return nil, err
+		if c.node.stopping.Load() || !c.node.newer(ctx, newerView(err), pause) {
+			return nil, fmt.Errorf("%v: %w", what.to, err)
 		}
 	}
-	return nil, fmt.Errorf("%v could not be reached: %w", to, messages.Unavailable)
+}
+
+// newer waits for a view of that index or, if this node has it already, for any
+// that is newer, but no longer than about pause; false if ctx ended first.
+func (n *Node) newer(ctx context.Context, index uint64, pause time.Duration) bool {
+	r := n.routing.Load()
+	if r == nil {
+		return sleep(ctx, jitter(pause))
+	}
+	if index > r.view.Index {
+		pause = askMaxPause
+	}
+	t := time.NewTimer(jitter(pause))
+	defer t.Stop()
+	select {
+	case <-r.changed:
+		return ctx.Err() == nil
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
 }
 
 type reply struct {
@@ -75,7 +100,7 @@ func (c *Client) once(ctx context.Context, ask *call) (proto.Message, error) {
 	}
 	answers := make(chan reply, 1)
 	ask.answer = func(m proto.Message, err error) { answers <- reply{m, err} }
-	if err := c.node.lookup.post(ask); err != nil {
+	if err := c.node.deliver(ask); err != nil {
 		return nil, err
 	}
 	select {
@@ -95,7 +120,7 @@ func (c *Client) Tell(ctx context.Context, to actors.Ref, m proto.Message) error
 	if c.node.stopping.Load() {
 		return errStopping
 	}
-	return c.node.lookup.post(&call{to: to, message: m, request: RequestID(ctx)})
+	return c.node.deliver(&call{to: to, message: m, request: RequestID(ctx)})
 }
 
 // dedupeID names one command. Under an outer request the same command has the
@@ -105,11 +130,11 @@ func (c *Client) dedupeID(request string, m proto.Message) string {
 		return ""
 	}
 	if request == "" {
-		return c.node.prefix + strconv.FormatUint(c.asks.Add(1), 36)
+		return c.node.prefix() + strconv.FormatUint(c.asks.Add(1), 36)
 	}
 	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
-		return c.node.prefix + strconv.FormatUint(c.asks.Add(1), 36)
+		return c.node.prefix() + strconv.FormatUint(c.asks.Add(1), 36)
 	}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(nameOf(m)))

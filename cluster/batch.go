@@ -57,13 +57,11 @@ func (b *batch) full() bool {
 	return b != nil && (len(b.outcomes) >= maxBatchOutcomes || len(b.writes) > 0 && (len(b.writes) >= maxBatchWrites || b.bytes >= maxBatchBytes))
 }
 
-func (b *batch) fail(why error) {
+func (b *batch) all() []outcome {
 	if b == nil {
-		return
+		return nil
 	}
-	for _, o := range b.outcomes {
-		o.call.reply(nil, why)
-	}
+	return b.outcomes
 }
 
 // merged is the writes with the last one of each key only.
@@ -86,6 +84,10 @@ func (b *batch) merged() []store.Write {
 
 // launch sends the pending batch to the store.
 func (g *grain) launch() {
+	if g.expelled.Load() == fencedOff {
+		g.giveUp(errFenced)
+		return
+	}
 	g.flight, g.pending = g.pending, nil
 	g.version++
 	value := encodeRecord(g.activation, g.version, g.requests, g.state.Encoded())
@@ -126,12 +128,19 @@ func (g *grain) landed(m committed) {
 		g.perform(o)
 	}
 	g.watchWork(true)
+	if g.expelled.Load() != 0 {
+		backlog := g.backlog
+		g.backlog = nil
+		for _, c := range backlog {
+			g.turnAway(c, errElsewhere)
+		}
+	}
 	if g.pending != nil {
 		g.launch()
 	}
 	g.resume()
-	if g.retiring && g.flight == nil {
-		g.giveUp(errStopping)
+	if g.retiring != nil && g.flight == nil {
+		g.giveUp(g.retiring)
 	}
 }
 
@@ -155,9 +164,9 @@ func (g *grain) abandon(err error) {
 	if errors.Is(err, store.ErrStale) {
 		g.node.stale.Add(1)
 		log = g.node.log.Info()
-		err = &movedError{g.ref, "is active elsewhere"}
+		err = &movedError{why: g.ref.String() + " is active elsewhere"}
 	} else if errors.Is(err, messages.Unavailable) {
-		err = &movedError{g.ref, "could not be saved, and may or may not have changed: " + messages.Sentence(err)}
+		err = &movedError{why: g.ref.String() + " could not be saved, and may or may not have changed: " + messages.Sentence(err)}
 	}
 	log.Err(err).Str("kind", g.ref.Kind).Str("id", g.ref.ID).Msg("an activation gave up")
 	g.node.wakeUnsettled()

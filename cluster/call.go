@@ -23,6 +23,7 @@ type call struct {
 	deadline time.Time                  // zero: none
 	answer   func(proto.Message, error) // nil: a tell
 	counted  bool                       // among the messages that wait
+	hops     uint32                     // how many members have passed it on
 }
 
 // reply answers, if anybody asked. Only the first answer counts.
@@ -46,20 +47,29 @@ var (
 	_ remote.RootSerialized   = wire{}
 )
 
-// Serialize makes the Envelope that crosses to another process.
+// Serialize makes the Envelope for protoactor.
 func (c *call) Serialize() (remote.RootSerialized, error) {
+	e, err := c.envelope()
+	if err != nil {
+		return nil, err
+	}
+	return wire{e}, nil
+}
+
+// envelope is what crosses to another process.
+func (c *call) envelope() (*messages.Envelope, error) {
 	payload, err := proto.Marshal(c.message)
 	if err != nil {
 		return nil, fmt.Errorf("%T for %v: %w", c.message, c.to, err)
 	}
 	e := &messages.Envelope{
 		Kind: c.to.Kind, Id: c.to.ID, Method: nameOf(c.message), Payload: payload,
-		RequestId: c.request, DedupeId: c.dedupe, Tell: c.answer == nil,
+		RequestId: c.request, DedupeId: c.dedupe, Tell: c.answer == nil, Hops: c.hops,
 	}
 	if !c.deadline.IsZero() {
 		e.DeadlineUnixMs = c.deadline.UnixMilli()
 	}
-	return wire{e}, nil
+	return e, nil
 }
 
 // Deserialize makes the call back, without anybody to answer.
@@ -76,7 +86,9 @@ func fromEnvelope(e *messages.Envelope) (*call, error) {
 		to: actors.Ref{Kind: e.GetKind(), ID: e.GetId()}, message: m,
 		request: e.GetRequestId(), dedupe: e.GetDedupeId(),
 	}
-	if ms := e.GetDeadlineUnixMs(); ms != 0 {
+	if ms := e.GetTimeoutMs(); ms != 0 { // clocks may differ
+		c.deadline = time.Now().Add(time.Duration(ms) * time.Millisecond)
+	} else if ms := e.GetDeadlineUnixMs(); ms != 0 {
 		c.deadline = time.UnixMilli(ms)
 	}
 	return c, nil

@@ -27,6 +27,9 @@ type Config struct {
 	Kinds []actors.Kind
 	Log   zerolog.Logger
 
+	// Network is the other nodes. Nil: this process is the whole cloud.
+	Network Network
+
 	// IdleTimeout is how long a grain that nobody asks stays in memory
 	// (0: DefaultIdleTimeout); it goes within a quarter more.
 	IdleTimeout time.Duration

@@ -24,19 +24,20 @@ type outcome struct {
 	call    *call
 	effects []actors.Effect
 	err     error
+	read    bool // no commit proves that the state it saw was the newest
 }
 
 // decide steps one message and puts the outcome where it has to wait. False: its
 // changes have no room in the pending batch, and it must be stepped again later.
 func (g *grain) decide(c *call, now time.Time) bool {
 	if m, err, ok := g.recall(c); ok {
-		g.enlist(outcome{c, []actors.Effect{actors.Reply{Message: m}}, err})
+		g.enlist(outcome{call: c, effects: []actors.Effect{actors.Reply{Message: m}}, err: err, read: true})
 		return true
 	}
 	turn, err := g.try(actors.Input{ID: g.ref.ID, Now: now, Message: c.message, Request: c.request})
 	g.node.stepped.Add(1)
 	if err != nil {
-		g.enlist(outcome{c, nil, err})
+		g.enlist(outcome{call: c, err: err, read: true})
 		return true
 	}
 	if turn.Changed && !g.pending.fits(turn.Writes) {
@@ -44,14 +45,14 @@ func (g *grain) decide(c *call, now time.Time) bool {
 	}
 	g.state = turn.State
 	if !turn.Changed {
-		g.enlist(outcome{c, turn.Effects, nil})
+		g.enlist(outcome{call: c, effects: turn.Effects, read: true})
 		return true
 	}
 	g.remember(c, turn.Effects)
 	if g.pending == nil {
 		g.pending = &batch{}
 	}
-	g.pending.add(turn.Writes, outcome{c, turn.Effects, nil})
+	g.pending.add(turn.Writes, outcome{call: c, effects: turn.Effects})
 	if g.flight == nil {
 		g.launch()
 	}

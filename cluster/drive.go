@@ -44,7 +44,7 @@ func (h *hosts) drive(name string, o *messages.OrderHost) {
 		return
 	}
 	l := &lane{next: o}
-	if h.begin(func() { a.run(o.InstanceId, l) }) {
+	if a.begin(func() { a.run(o.InstanceId, l) }) {
 		a.lanes[o.InstanceId] = l
 		h.driving.Add(1)
 	}
@@ -89,7 +89,7 @@ func (a *host) run(id string, l *lane) {
 			a.mu.Unlock()
 			return
 		}
-		ctx, cancel := context.WithCancel(a.hosts.ctx)
+		ctx, cancel := context.WithCancel(a.ctx)
 		l.running, l.next, l.cancel = o, nil, cancel
 		a.mu.Unlock()
 		if began, err := a.carryOut(ctx, o); began {

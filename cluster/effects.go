@@ -18,6 +18,10 @@ const maxDeferred = 4096
 // perform does what an outcome asks for, now that the state it saw is durable,
 // and answers.
 func (g *grain) perform(o outcome) {
+	if o.read && !g.holds() {
+		g.turnBack(o.call, errUnleased)
+		return
+	}
 	if o.err != nil {
 		g.refuse(o)
 		return
@@ -53,6 +57,13 @@ func (g *grain) perform(o outcome) {
 	if !waits {
 		o.call.reply(&messages.Done{}, nil)
 	}
+}
+
+// holds says whether nobody else can have changed the grain since it was loaded:
+// what is said without a commit behind it rests on that.
+func (g *grain) holds() bool {
+	n := g.node
+	return n.net == nil || g.expelled.Load() == 0 && n.net.Leased(time.Now())
 }
 
 // refuse answers with the error. Of a message that was told somebody should
@@ -109,7 +120,12 @@ func (g *grain) pruneDeferred(now time.Time) {
 
 // tell posts a message that nobody waits for.
 func (n *Node) tell(to actors.Ref, m proto.Message, request string) {
-	if err := n.lookup.post(&call{to: to, message: m, request: request}); err != nil && !n.stopping.Load() {
+	err := n.deliver(&call{to: to, message: m, request: request})
+	switch {
+	case err == nil || n.stopping.Load():
+	case isUnavailable(err): // whoever relies on it says it again
+		n.log.Debug().Err(err).Stringer("to", to).Str("message", nameOf(m)).Msg("a message was lost")
+	default:
 		n.log.Error().Err(err).Stringer("to", to).Str("message", nameOf(m)).Msg("a message could not be told")
 	}
 }

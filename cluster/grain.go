@@ -25,6 +25,9 @@ type grain struct {
 	waiting atomic.Int32  // messages posted and not yet handled
 	used    atomic.Uint32 // epoch of the last message
 
+	// expelled says that the grain is this node's no more; see the marks.
+	expelled atomic.Uint32
+
 	activation string
 	state      actors.State // the newest, maybe not yet committed
 	revision   uint64       // of the record as committed
@@ -39,7 +42,7 @@ type grain struct {
 	nudging  *nudging
 	gone     error // why nothing is handled any more
 	stopped  bool  // told its actor to stop
-	retiring bool  // stops once flight has landed
+	retiring error // stops once flight has landed, and why
 	landing  bool  // a committed is on its way to the mailbox
 }
 
@@ -51,25 +54,21 @@ type (
 	}
 	nudge     struct{}
 	passivate struct{}
-	retire    struct{}
+	retire    struct{ why error }
+	drop      struct{}
+)
+
+// Marks of grains that are this node's no more.
+const (
+	movedAway uint32 = iota + 1 // another node's, by a newer view
+	fencedOff                   // this node is no member any more
 )
 
 func (committed) IgnoreDeadLetterLogging() {}
 func (nudge) IgnoreDeadLetterLogging()     {}
 func (passivate) IgnoreDeadLetterLogging() {}
 func (retire) IgnoreDeadLetterLogging()    {}
-
-// movedError says that an activation ended before it could answer; the same
-// request can be sent again at once.
-type movedError struct {
-	ref actors.Ref
-	why string
-}
-
-func (e *movedError) Error() string {
-	return fmt.Sprintf("%v %s: %v", e.ref, e.why, messages.Unavailable)
-}
-func (e *movedError) Unwrap() error { return messages.Unavailable }
+func (drop) IgnoreDeadLetterLogging()      {}
 
 // push puts c into the mailbox. Called under the lock of the shard.
 func (g *grain) push(c *call) error {
@@ -99,12 +98,17 @@ func (g *grain) Receive(c actor.Context) {
 	case passivate:
 		g.passivate()
 	case retire:
-		g.retire()
+		g.retire(m.why)
+	case drop:
+		g.giveUp(errFenced)
 	case *messages.Envelope:
 		g.take(g.received(c, m))
 	case *actor.Stopped:
 		g.kind.live.Add(-1)
 		g.node.grainGone()
+		if g.expelled.Load() != 0 {
+			g.node.releases.left(1)
+		}
 	}
 }
 
@@ -146,17 +150,33 @@ func (g *grain) take(c *call) {
 	switch {
 	case c == nil:
 	case g.gone != nil:
-		g.done(c)
-		c.reply(nil, g.gone)
+		g.turnAway(c, g.gone)
 		g.stopIfEmpty()
-	case g.retiring:
-		g.done(c)
-		c.reply(nil, errStopping)
+	case g.retiring != nil:
+		g.turnAway(c, g.retiring)
+	case g.expelled.Load() != 0:
+		g.turnAway(c, errElsewhere)
 	case len(g.backlog) > 0 || g.pending.full():
 		g.backlog = append(g.backlog, c)
 	default:
 		g.step(c)
 	}
+}
+
+// turnAway answers who came too late.
+func (g *grain) turnAway(c *call, why error) {
+	g.done(c)
+	g.turnBack(c, why)
+}
+
+// turnBack says why something was not done here. What nobody waits for goes on
+// to where the grain is now.
+func (g *grain) turnBack(c *call, why error) {
+	if c.answer == nil && g.expelled.Load() == movedAway && !g.node.stopping.Load() {
+		g.node.redeliver(c)
+		return
+	}
+	c.reply(nil, why)
 }
 
 // done counts c as handled.
@@ -174,6 +194,8 @@ func (g *grain) step(c *call) bool {
 	switch {
 	case c.message == nil: // it was only to activate
 		c.reply(nil, nil)
+	case !g.node.leased(now):
+		c.reply(nil, errUnleased)
 	case c.answer != nil && c.expired(now):
 		c.reply(nil, fmt.Errorf("%v was too busy to answer in time: %w", g.ref, messages.Unavailable))
 	case !g.decide(c, now):
@@ -192,15 +214,16 @@ func (g *grain) passivate() {
 		return
 	}
 	if g.node.lookup.leave(g, false) {
-		g.gone = &movedError{g.ref, "was passivated"}
+		g.gone = &movedError{why: g.ref.String() + " was passivated"}
 		g.stop()
 	}
 }
 
-// retire leaves memory as soon as nothing is in flight: the node stops.
-func (g *grain) retire() {
-	if g.retiring = true; g.flight == nil && g.gone == nil {
-		g.giveUp(errStopping)
+// retire leaves memory as soon as nothing is in flight: the node stops, or the
+// grain is another node's.
+func (g *grain) retire(why error) {
+	if g.retiring = why; g.flight == nil && g.gone == nil {
+		g.giveUp(why)
 	}
 }
 
@@ -210,15 +233,19 @@ func (g *grain) giveUp(why error) {
 		return
 	}
 	g.gone = why
+	if g.landing && g.expelled.CompareAndSwap(0, movedAway) {
+		g.node.releases.add(1) // until that commit has landed or failed
+	}
 	g.node.lookup.leave(g, true)
 	flight, pending, backlog := g.flight, g.pending, g.backlog
 	g.flight, g.pending, g.backlog = nil, nil, nil
 	for _, b := range []*batch{flight, pending} {
-		b.fail(why)
+		for _, o := range b.all() {
+			g.turnBack(o.call, why)
+		}
 	}
 	for _, c := range backlog {
-		g.done(c)
-		c.reply(nil, why)
+		g.turnAway(c, why)
 	}
 	for _, waiting := range g.deferred {
 		for _, c := range waiting {

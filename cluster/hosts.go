@@ -44,6 +44,7 @@ type hosts struct {
 	unheard  int           // of the attached
 	changed  chan struct{} // closed, and made anew, when one was heard
 	started  time.Time
+	listed   chan struct{} // told when attached has changed
 }
 
 // hostsGrace is how long after the start queries wait for hosts that are not
@@ -57,9 +58,14 @@ type host struct {
 	name   string
 	zone   string
 	driver drivers.Driver
-	heard  bool // what it has, or that it is lost; under hosts.mu
+	heard  bool        // what it has, or that it is lost; under hosts.mu
+	own    atomic.Bool // its grain is this node's
 	slots  chan struct{}
 	resync chan struct{} // told when the grain must hear everything again
+
+	ctx    context.Context // ends when it is detached
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
 
 	mu     sync.Mutex
 	lanes  map[string]*lane // by instance
@@ -92,6 +98,8 @@ func (o *orders) newest(instance string, order uint64) bool {
 func (h *hosts) reconcile(name string) {
 	if a := h.find(name); a != nil {
 		signal(a.resync)
+	} else if h.node.net != nil {
+		h.exiled(name)
 	}
 }
 
@@ -100,9 +108,12 @@ func newHosts(n *Node) *hosts {
 		node: n, attached: map[string]*host{}, changed: make(chan struct{}), started: time.Now(),
 		slots:    make(chan struct{}, n.config.NodeOps),
 		consoles: make(chan struct{}, consoleReads),
-		discards: make(chan struct{}, discards),
+		discards: make(chan struct{}, discards), listed: make(chan struct{}, 1),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
+	if n.net != nil {
+		h.tasks.Go(h.announce)
+	}
 	return h
 }
 
@@ -129,11 +140,20 @@ func (n *Node) AttachHost(name, zone string, d drivers.Driver) error {
 		slots: make(chan struct{}, n.config.HostOps), resync: make(chan struct{}, 1),
 		lanes: map[string]*lane{},
 	}
+	a.ctx, a.cancel = context.WithCancel(h.ctx)
+	a.own.Store(n.net == nil || n.routing.Load().mine(hostRef(name)))
 	h.attached[name] = a
 	h.unheard++
-	h.tasks.Go(a.watch)
+	a.tasks.Add(1)
+	h.tasks.Go(func() {
+		defer a.tasks.Done()
+		a.watch()
+	})
+	signal(h.listed)
 	return nil
 }
+
+func hostRef(name string) actors.Ref { return actors.Ref{Kind: hostKind, ID: name} }
 
 func (h *hosts) find(name string) *host {
 	h.mu.RLock()
@@ -264,8 +284,8 @@ func (n *Node) discard(sha256 string) {
 
 // post sends the grain a message; then is called once it was taken or not.
 func (a *host) post(m proto.Message, then func(error)) error {
-	return a.hosts.node.lookup.post(&call{
-		to: actors.Ref{Kind: hostKind, ID: a.name}, message: m,
+	return a.hosts.node.deliverHere(&call{
+		to: hostRef(a.name), message: m,
 		answer: func(_ proto.Message, err error) { then(err) },
 	})
 }

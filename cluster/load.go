@@ -27,12 +27,12 @@ func (g *grain) load() {
 		g.node.log.Error().Err(err).Str("kind", g.ref.Kind).Str("id", g.ref.ID).Msg("a grain could not be loaded")
 		if errors.Is(err, messages.Unavailable) {
 			g.node.wakeUnsettled()
-			err = &movedError{g.ref, "could not be loaded: " + messages.Sentence(err)}
+			err = &movedError{why: g.ref.String() + " could not be loaded: " + messages.Sentence(err)}
 		}
 		g.giveUp(err)
 		return
 	}
-	g.step(&call{to: g.ref, message: &messages.Activated{}})
+	g.decide(&call{to: g.ref, message: &messages.Activated{}}, time.Now())
 	g.watchWork(false)
 }
 

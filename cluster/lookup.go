@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
-	protocluster "github.com/asynkron/protoactor-go/cluster"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/messages"
@@ -45,8 +44,6 @@ type kindEntry struct {
 	kind actors.Kind
 	live atomic.Int64 // grains in memory
 }
-
-var _ protocluster.IdentityLookup = (*lookup)(nil)
 
 func newLookup(n *Node, kinds []actors.Kind) (*lookup, error) {
 	l := &lookup{node: n, kinds: map[string]*kindEntry{}, seed: maphash.MakeSeed()}
@@ -91,7 +88,8 @@ func (l *lookup) shard(r actors.Ref) *shard {
 	return &l.shards[maphash.String(l.seed, r.ID)%shardCount]
 }
 
-// post delivers c to its grain, which is activated if need be.
+// post delivers c to its grain, which is activated if need be and if this node
+// may: errElsewhere, errSettling or errUnleased if not.
 func (l *lookup) post(c *call) error {
 	s := l.shard(c.to)
 	s.mu.RLock()
@@ -102,6 +100,9 @@ func (l *lookup) post(c *call) error {
 		return err
 	}
 	s.mu.RUnlock()
+	if err := l.node.admit(c.to); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g, err := l.activate(s, c.to)
@@ -116,6 +117,11 @@ func (l *lookup) activate(s *shard, ref actors.Ref) (*grain, error) {
 	if g := s.grains[ref]; g != nil {
 		return g, nil
 	}
+	// Asked again under the lock: who takes the grains of an older view out of
+	// this shard has made the newer one known before.
+	if err := l.node.admit(ref); err != nil {
+		return nil, err
+	}
 	k := l.kinds[ref.Kind]
 	switch {
 	case s.closed:
@@ -126,7 +132,7 @@ func (l *lookup) activate(s *shard, ref actors.Ref) (*grain, error) {
 		return nil, fmt.Errorf("an identity of %d bytes: %w", len(ref.ID), messages.Invalid)
 	}
 	n := strconv.FormatUint(l.spawned.Add(1), 36)
-	g := &grain{node: l.node, kind: k, ref: ref, activation: l.node.prefix + n}
+	g := &grain{node: l.node, kind: k, ref: ref, activation: l.node.prefix() + n}
 	k.live.Add(1)
 	l.node.live.Add(1)
 	s.next = g
@@ -170,6 +176,34 @@ func (l *lookup) close() (all []*grain) {
 	return all
 }
 
+// expel takes out every grain that which picks, under the mark; the caller has to
+// tell them. No new ones of the kind can come, if it has seen to it before.
+func (l *lookup) expel(mark uint32, which func(actors.Ref) bool) (out []*grain) {
+	for i := range l.shards {
+		s := &l.shards[i]
+		s.mu.Lock()
+		for ref, g := range s.grains {
+			if which(ref) {
+				delete(s.grains, ref)
+				if g.expelled.Swap(mark) == 0 {
+					l.node.releases.add(1)
+				}
+				out = append(out, g)
+			}
+		}
+		s.mu.Unlock()
+	}
+	return out
+}
+
+// active says whether a grain is in memory.
+func (l *lookup) active(ref actors.Ref) bool {
+	s := l.shard(ref)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.grains[ref] != nil
+}
+
 // idle returns the grains that nobody has spoken to since the given epoch.
 func (l *lookup) idle(since uint32) (found []*grain) {
 	for i := range l.shards {
@@ -184,26 +218,3 @@ func (l *lookup) idle(since uint32) (found []*grain) {
 	}
 	return found
 }
-
-// Get is protoactor's way to find a grain; nil if there is no such kind.
-func (l *lookup) Get(id *protocluster.ClusterIdentity) *actor.PID {
-	ref := actors.Ref{Kind: id.Kind, ID: id.Identity}
-	s := l.shard(ref)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g, err := l.activate(s, ref)
-	if err != nil {
-		l.node.log.Warn().Err(err).Msg("a grain was asked for that cannot be")
-		return nil
-	}
-	return g.pid
-}
-
-// RemovePid is protoactor's; grains leave by themselves.
-func (l *lookup) RemovePid(*protocluster.ClusterIdentity, *actor.PID) {}
-
-// Setup is protoactor's; all is set up already.
-func (l *lookup) Setup(*protocluster.Cluster, []string, bool) {}
-
-// Shutdown is protoactor's; Node.Stop does it.
-func (l *lookup) Shutdown() {}

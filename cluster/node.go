@@ -2,10 +2,8 @@ package cluster
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/troupe-cloud/troupe/cluster/store"
+	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -26,7 +25,7 @@ type Node struct {
 	store   store.Store
 	log     zerolog.Logger
 	commits zerolog.Logger // sampled
-	prefix  string         // of activation and request ids, unique to this start
+	net     Network        // nil: this process is the whole cloud
 	workers *workers
 	system  *actor.ActorSystem
 	member  *protocluster.Cluster
@@ -38,8 +37,16 @@ type Node struct {
 	cancel   context.CancelFunc
 	tasks    sync.WaitGroup
 	resweep  chan struct{}
-	stopping atomic.Bool
+	leaving  atomic.Bool   // Stop has begun
+	stopping atomic.Bool   // nothing is asked any more
 	epoch    atomic.Uint32 // a clock of quarters of the idle time-out
+
+	ids       atomic.Pointer[string]  // prefix of activation and request ids, unique to this membership
+	routing   atomic.Pointer[routing] // nil without net
+	following sync.Mutex              // held while the routing is replaced
+	news      chan struct{}           // told when there is a newer view
+	held      held
+	releases  releases
 
 	counters
 }
@@ -56,10 +63,12 @@ func Start(_ context.Context, config Config) (*Node, error) {
 	}
 	n := &Node{
 		config: config, store: config.Store,
-		log:     config.Log.With().Str("node", config.Name).Logger(),
-		prefix:  strings.ToLower(rand.Text()[:10]) + "-",
-		resweep: make(chan struct{}, 1), workers: newWorkers(),
+		log: config.Log.With().Str("node", config.Name).Logger(),
+		net: config.Network, resweep: make(chan struct{}, 1), workers: newWorkers(),
+		news: make(chan struct{}, 1),
 	}
+	n.ids.Store(newPrefix())
+	n.held.node = n
 	n.commits = sampled(n.log)
 	n.quiet, n.empty = make(chan struct{}, 1), make(chan struct{}, 1)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -67,32 +76,50 @@ func Start(_ context.Context, config Config) (*Node, error) {
 		return nil, err
 	}
 	n.system = newSystem(n.log)
-	if n.member, err = newMember(config.Name, n.lookup, n.system); err != nil {
+	if n.member, err = newMember(n); err != nil {
 		return nil, fmt.Errorf("join the cluster: %w", err)
 	}
 	n.hosts = newHosts(n)
 	n.client = &Client{node: n}
 	n.tasks.Go(n.passivateIdle)
 	n.tasks.Go(n.sweepLoop)
-	n.wakeUnsettled()
+	if n.net == nil {
+		n.wakeUnsettled()
+		return n, nil
+	}
+	n.join()
 	return n, nil
+}
+
+// join becomes one of several nodes.
+func (n *Node) join() {
+	n.releases.say = n.net.Released
+	n.routing.Store(&routing{view: view.New(0, nil), changed: make(chan struct{})})
+	n.net.Attach(n)
+	n.tasks.Go(n.follow)
 }
 
 // Client is how to reach grains.
 func (n *Node) Client() *Client { return n.client }
 
-// Stop leaves in order: no new asks, operations of drivers are broken off (they
-// resume at the next start), messages between grains come to rest, commits
-// finish, every grain is passivated. An error says what remained when ctx ended.
+// Stop leaves in order: operations of drivers are broken off (they resume at the
+// next start, or on the next node), grains are handed over to the other nodes, no
+// new asks, messages between grains come to rest, commits finish, every grain is
+// passivated. An error says what remained when ctx ended.
 func (n *Node) Stop(ctx context.Context) error {
-	if n.stopping.Swap(true) {
+	if n.leaving.Swap(true) {
 		return nil
 	}
-	n.cancel()
 	err := n.hosts.stop(ctx)
+	if n.net != nil {
+		err = errors.Join(err, n.net.Leave(ctx))
+	}
+	n.stopping.Store(true)
+	n.cancel()
 	n.drain(ctx)
+	n.held.flush()
 	for _, g := range n.lookup.close() {
-		n.system.Root.Send(g.pid, retire{})
+		n.system.Root.Send(g.pid, retire{errStopping})
 	}
 	err = errors.Join(err, n.awaitEmpty(ctx), wait(ctx, &n.tasks, "background work"))
 	n.system.Shutdown()

@@ -18,7 +18,7 @@ const (
 // could not take is not repeated by itself: everything is listed again.
 func (a *host) watch() {
 	w := watching{host: a, pause: firstListTry}
-	events := a.driver.Watch(a.hosts.ctx)
+	events := a.driver.Watch(a.ctx)
 	for {
 		select {
 		case event, ok := <-events:
@@ -28,7 +28,7 @@ func (a *host) watch() {
 			w.event(event)
 		case <-a.resync:
 			w.again()
-		case <-a.hosts.ctx.Done():
+		case <-a.ctx.Done():
 			return
 		}
 	}
@@ -51,6 +51,9 @@ func (w *watching) event(e drivers.Event) {
 		w.connected, w.lost = false, &messages.HostLost{Reason: e.Reason}
 		w.again()
 	case drivers.Changed, drivers.Gone:
+		if !w.own.Load() {
+			return // all is said when its grain comes here
+		}
 		err := w.post(&messages.DomainObserved{Domain: seen(e.Domain), Absent: e.Kind == drivers.Gone}, w.retry)
 		w.retry(err)
 	}
@@ -59,6 +62,7 @@ func (w *watching) event(e drivers.Event) {
 // again says everything anew.
 func (w *watching) again() {
 	switch {
+	case !w.own.Load():
 	case w.connected:
 		w.list()
 	case w.lost != nil:
@@ -69,11 +73,14 @@ func (w *watching) again() {
 // list tells the grain what the hypervisor is and has; if it cannot be read, it
 // is tried again later.
 func (w *watching) list() {
+	if !w.own.Load() {
+		return
+	}
 	w.facts.Lock()
 	defer w.facts.Unlock()
 	m, err := w.read()
 	if err != nil {
-		if w.hosts.ctx.Err() == nil {
+		if w.ctx.Err() == nil {
 			w.hosts.node.log.Warn().Err(err).Str("host", w.name).Msg("a hypervisor could not be listed")
 		}
 		w.later()
@@ -83,7 +90,7 @@ func (w *watching) list() {
 }
 
 func (w *watching) read() (m *messages.HostConnected, err error) {
-	ctx, cancel := context.WithTimeout(w.hosts.ctx, listTimeout)
+	ctx, cancel := context.WithTimeout(w.ctx, listTimeout)
 	defer cancel()
 	m = &messages.HostConnected{AvailabilityZone: w.zone}
 	err = guard(func() error {
@@ -122,8 +129,8 @@ func (a *host) told(err error) {
 
 // wakeWatch wakes the watch after a pause.
 func (a *host) wakeWatch(pause time.Duration) {
-	a.hosts.begin(func() {
-		if sleep(a.hosts.ctx, pause) {
+	a.begin(func() {
+		if sleep(a.ctx, pause) {
 			signal(a.resync)
 		}
 	})
