@@ -28,6 +28,24 @@ var ErrStale = fmt.Errorf("stale revision: %w", messages.Conflict)
 // the outcome is known: nothing was written.
 var ErrClosed = fmt.Errorf("the store is closed: %w", messages.Unavailable)
 
+// What a store across a network can say of a commit that failed. Each wraps
+// messages.Unavailable.
+var (
+	// ErrUndecided: the commit never took place and never will.
+	ErrUndecided = fmt.Errorf("nothing was decided: %w", messages.Unavailable)
+
+	// ErrUnknown: the commit may have taken place, or may still.
+	ErrUnknown = fmt.Errorf("it may or may not have happened: %w", messages.Unavailable)
+
+	// ErrFenced: the lease that commits depend on is lost; nothing was decided,
+	// and nothing will be until there is a new one.
+	ErrFenced = fmt.Errorf("this node has lost its lease: %w", ErrUndecided)
+)
+
+// ErrCorrupt says that a stored value is not one that a Store wrote; the error
+// around it names the key. It wraps messages.Internal.
+var ErrCorrupt = fmt.Errorf("the stored value is damaged: %w", messages.Internal)
+
 // Item is one stored value. Revision changes at every write of its key.
 type Item struct {
 	Key      string

@@ -79,11 +79,13 @@ type Store struct {
 	checkpointed chan struct{} // a checkpoint is done; closed when there will be none
 	giveUp       chan struct{} // closed: a checkpoint that fails is not tried again
 	failure      atomic.Pointer[error]
+	feed         store.Feed
 }
 
 var (
 	_ store.Store     = (*Store)(nil)
 	_ store.Submitter = (*Store)(nil)
+	_ store.Watcher   = (*Store)(nil)
 )
 
 // Open opens the file at path, making it if it is absent. It is refused with a
@@ -223,6 +225,7 @@ func (s *Store) Close() error {
 		s.mu.Lock()
 		s.closed = true
 		s.mu.Unlock()
+		s.feed.Close()
 		close(s.closing)
 		<-s.done
 		close(s.giveUp)

@@ -138,6 +138,9 @@ func (s *Store) write(batch []*request) {
 		if err != nil && outcomes[i].err == nil {
 			outcomes[i] = outcome{err: fmt.Errorf("commit: %w: %w", err, messages.Unavailable)}
 		}
+		if outcomes[i].err == nil {
+			s.feed.Changed(r.txn.Writes)
+		}
 		r.done(outcomes[i].revision, outcomes[i].err)
 	}
 }

@@ -112,6 +112,11 @@ func (s *Store) glance(read func(*bbolt.Bucket, []*layer) error) error {
 	})
 }
 
+// Watch is store.Watcher's.
+func (s *Store) Watch(ctx context.Context, prefix string, since uint64) (uint64, error) {
+	return s.feed.Watch(ctx, prefix, since)
+}
+
 // snapshot reads the file and the layers as they are at one moment.
 func (s *Store) snapshot(read func(*bbolt.Bucket, []*layer) error) error {
 	return s.guarded(func() error {

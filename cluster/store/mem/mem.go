@@ -23,9 +23,13 @@ type Store struct {
 	mu       sync.Mutex // held by writers
 	revision uint64
 	now      atomic.Pointer[items] // nil once closed
+	feed     store.Feed
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Watcher = (*Store)(nil)
+)
 
 // New makes an empty store.
 func New() *Store {
@@ -85,7 +89,13 @@ func (s *Store) Commit(ctx context.Context, txn store.Txn) (uint64, error) {
 		now = now.Set(w.Key, store.Item{Key: w.Key, Value: value, Revision: s.revision})
 	}
 	s.now.Store(now)
+	s.feed.Changed(txn.Writes)
 	return s.revision, nil
+}
+
+// Watch is store.Watcher's.
+func (s *Store) Watch(ctx context.Context, prefix string, since uint64) (uint64, error) {
+	return s.feed.Watch(ctx, prefix, since)
 }
 
 // List is store.Store's.
@@ -123,5 +133,6 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now.Store(nil)
+	s.feed.Close()
 	return nil
 }

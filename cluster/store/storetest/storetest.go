@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		"an ended context is Unavailable":          ended,
 		"a closed store is Unavailable":            closed,
 		"commits under way survive Close":          closing,
+		"a watcher learns of every change":         watches,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			s := open(t)

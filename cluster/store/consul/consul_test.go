@@ -1,0 +1,68 @@
+package consul_test
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/troupe-cloud/troupe/cluster/consultest"
+	"github.com/troupe-cloud/troupe/cluster/store"
+	"github.com/troupe-cloud/troupe/cluster/store/consul"
+	"github.com/troupe-cloud/troupe/cluster/store/storetest"
+)
+
+// shared is one server for all tests that do it no harm; each has its own folder.
+var shared struct {
+	once    sync.Once
+	cluster *consultest.Cluster
+	dir     string
+	err     error
+	folders atomic.Int64
+}
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if shared.cluster != nil {
+			shared.cluster.Close()
+		}
+		_ = os.RemoveAll(shared.dir)
+		os.Exit(code)
+	}), goleak.IgnoreAnyFunction("github.com/troupe-cloud/troupe/cluster/consultest.(*server).start.func2"))
+}
+
+func sharedConsul(t testing.TB) *consultest.Cluster {
+	t.Helper()
+	shared.once.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "troupe-consul-"); shared.err == nil {
+			shared.cluster, shared.err = consultest.New(t.Context(), consultest.Options{Dev: true, Dir: shared.dir})
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.cluster
+}
+
+// folder is one that no other test uses.
+func folder() string { return fmt.Sprintf("test-%d", shared.folders.Add(1)) }
+
+func open(t testing.TB, c consul.Config) *consul.Store {
+	t.Helper()
+	s, err := consul.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	addr := sharedConsul(t).Addr()
+	storetest.Run(t, func(t *testing.T) store.Store {
+		return open(t, consul.Config{Address: addr, Prefix: folder()})
+	})
+}

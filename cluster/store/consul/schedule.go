@@ -1,0 +1,202 @@
+package consul
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/troupe-cloud/troupe/cluster/store"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// Commit is store.Store's. A ctx that ends while the transaction waits or is
+// under way leaves the outcome unknown.
+func (s *Store) Commit(ctx context.Context, txn store.Txn) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("commit: %w: %w", err, messages.Unavailable)
+	}
+	type outcome struct {
+		revision uint64
+		err      error
+	}
+	answer := make(chan outcome, 1)
+	s.Submit(txn, func(revision uint64, err error) { answer <- outcome{revision, err} })
+	select {
+	case o := <-answer:
+		return o.revision, o.err
+	case <-ctx.Done():
+		return 0, fmt.Errorf("commit: %w: %w", ctx.Err(), store.ErrUnknown)
+	}
+}
+
+// Submit is store.Submitter's. The largest transaction is the contract's; but
+// one of more than 62 operations or 400 KiB may check at most maxLargeChecks
+// keys, all of which it must write.
+func (s *Store) Submit(txn store.Txn, done func(revision uint64, err error)) {
+	if err := store.CheckTxn(txn); err != nil {
+		done(0, err)
+		return
+	}
+	r := s.newRequest(txn, done)
+	if r == nil {
+		done(0, store.ErrStale)
+		return
+	}
+	if r.large() {
+		if err := r.checkLarge(); err != nil {
+			done(0, err)
+			return
+		}
+	} else {
+		s.build(r)
+	}
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		done(0, store.ErrClosed)
+		return
+	}
+	s.queue <- r
+	s.mu.RUnlock()
+}
+
+// scheduler is the state of the one goroutine that decides what goes out next.
+// Requests that touch the same key go out in the order in which they came, the
+// next one after the one before is answered. It packs what is ready whenever a
+// lane is free, without waiting for more.
+type scheduler struct {
+	s       *Store
+	holders map[string][]*request // by key; the first holds it, the others wait
+	ready   []*request
+	waiting []*request // by deadline: all that have not been started
+	out     int        // on lanes
+}
+
+func (s *Store) schedule() {
+	defer close(s.drained)
+	c := &scheduler{s: s, holders: map[string][]*request{}}
+	queue := s.queue
+	expiry := time.NewTimer(0)
+	defer expiry.Stop()
+	for queue != nil || c.out > 0 || len(c.ready) > 0 {
+		var lanes chan *lane
+		if len(c.ready) > 0 {
+			lanes = s.lanes
+		}
+		select {
+		case r, open := <-queue:
+			if !open {
+				queue = nil
+				continue
+			}
+			c.admit(r)
+		case l := <-lanes:
+			queue = c.fill(queue)
+			c.dispatch(l)
+		case done := <-s.landed:
+			c.out--
+			for _, r := range done {
+				c.release(r)
+			}
+		case <-expiry.C:
+		}
+		c.expire(expiry)
+	}
+}
+
+// fill takes what has been submitted meanwhile.
+func (c *scheduler) fill(queue chan *request) chan *request {
+	for len(c.ready) < maxOps {
+		select {
+		case r, open := <-queue:
+			if !open {
+				return nil
+			}
+			c.admit(r)
+		default:
+			return queue
+		}
+	}
+	return queue
+}
+
+func (c *scheduler) admit(r *request) {
+	for _, k := range r.keys {
+		if c.holders[k] = append(c.holders[k], r); len(c.holders[k]) > 1 {
+			r.blocked++
+		}
+	}
+	c.waiting = append(c.waiting, r)
+	if r.blocked == 0 {
+		c.ready = append(c.ready, r)
+	}
+}
+
+// release lets those go on that waited for r's keys.
+func (c *scheduler) release(r *request) {
+	for _, k := range r.keys {
+		rest := c.holders[k][1:]
+		if len(rest) == 0 {
+			delete(c.holders, k)
+			continue
+		}
+		c.holders[k] = rest
+		if rest[0].blocked--; rest[0].blocked == 0 {
+			c.ready = append(c.ready, rest[0])
+		}
+	}
+}
+
+// dispatch sends what fits into one transaction, or one large request.
+func (c *scheduler) dispatch(l *lane) {
+	var batch []*request
+	ops, body, taken := 0, 0, 0
+	for _, r := range c.ready {
+		if r.answered {
+			taken++
+			c.release(r)
+			continue
+		}
+		if len(batch) > 0 && (r.ops == nil || ops+len(r.ops) > maxPayload || body+r.body > maxBody) {
+			break
+		}
+		taken++
+		r.started = true
+		batch = append(batch, r)
+		ops, body = ops+len(r.ops), body+r.body
+		if r.ops == nil {
+			break
+		}
+	}
+	clear(c.ready[:taken])
+	c.ready = c.ready[taken:]
+	if len(batch) == 0 {
+		c.s.lanes <- l
+		return
+	}
+	c.out++
+	if batch[0].ops == nil {
+		go c.s.large(l, batch[0])
+		return
+	}
+	go c.s.deliver(l, batch)
+}
+
+// expire answers those whose patience has ended before they were sent.
+func (c *scheduler) expire(timer *time.Timer) {
+	now, n := time.Now(), 0
+	for _, r := range c.waiting {
+		if !r.started && !r.answered && r.deadline.After(now) {
+			break
+		}
+		if n++; !r.started {
+			r.answered = true
+			r.done(0, fmt.Errorf("Consul took no commit for %v: %w", c.s.config.Patience, store.ErrUndecided))
+		}
+	}
+	clear(c.waiting[:n])
+	c.waiting = c.waiting[n:]
+	if len(c.waiting) > 0 {
+		timer.Reset(time.Until(c.waiting[0].deadline))
+	}
+}
