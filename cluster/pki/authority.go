@@ -59,6 +59,15 @@ func ReadCluster(ctx context.Context, s store.Store) (*messages.ClusterRecord, e
 	return r, nil
 }
 
+// CheckStore refuses a store that is not of the cluster that the certificate is of.
+func CheckStore(ctx context.Context, st store.Store, s *Source) error {
+	record, err := ReadCluster(ctx, st)
+	if err == nil && record.Id != s.Cluster() {
+		err = refuse(ErrOtherCluster, "the store is cluster %s's, and the certificate of %v is %s's", record.Id, s.Self(), s.Cluster())
+	}
+	return err
+}
+
 // OpenAuthority checks that the key and the store are of one cluster.
 func OpenAuthority(ctx context.Context, cfg AuthorityConfig) (*Authority, error) {
 	if cfg.Store == nil || cfg.Key == nil {

@@ -52,18 +52,43 @@ func Join(ctx context.Context, c JoinConfig) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	var all []error
-	for _, address := range token.Addresses {
-		answer, err := c.ask(ctx, token, address, key)
+	for pause := joinPause; ; pause *= 2 {
+		answer, err := c.askAll(ctx, token, key)
 		if err == nil {
 			return c.accept(token, answer, key)
 		}
-		all = append(all, fmt.Errorf("%s: %w", address, err))
-		if !errors.Is(err, messages.Unavailable) {
-			break // a decision; the others would say the same
+		if !errors.Is(err, messages.Unavailable) || pause > maxJoinPause {
+			return Identity{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return Identity{}, err
+		case <-time.After(pause):
 		}
 	}
-	return Identity{}, errors.Join(all...)
+}
+
+// Between two rounds over all addresses, where nobody could answer.
+const (
+	joinPause    = 200 * time.Millisecond
+	maxJoinPause = 2 * time.Second
+)
+
+// askAll asks at one address after the other until somebody has decided.
+func (c JoinConfig) askAll(ctx context.Context, t Token, key *ecdsa.PrivateKey) (*messages.JoinAnswer, error) {
+	var all []error
+	for _, address := range t.Addresses {
+		answer, err := c.ask(ctx, t, address, key)
+		if err == nil {
+			return answer, nil
+		}
+		err = fmt.Errorf("%s: %w", address, err)
+		if !errors.Is(err, messages.Unavailable) {
+			return nil, err // the others would say the same
+		}
+		all = append(all, err)
+	}
+	return nil, errors.Join(all...)
 }
 
 // joined says whether there is nothing left to do.

@@ -28,12 +28,15 @@ type Renewer func(ctx context.Context, csr []byte) (*messages.IssuedCertificate,
 // Keep replaces the certificate when its files change and renews it after two
 // thirds of its life, until ctx ends. The renewers are asked in turn.
 func (s *Source) Keep(ctx context.Context, renewers ...Renewer) {
-	look := time.NewTicker(reloadEvery)
-	defer look.Stop()
+	every := maxRetry
+	if s.files != (Files{}) {
+		every = reloadEvery
+	}
 	seen := s.stamps()
 	var next time.Time // of another try
 	for {
-		if now := s.now(); len(renewers) > 0 && !now.Before(s.held.Load().renewAt()) && !now.Before(next) {
+		now := s.now()
+		if due := s.held.Load().renewAt(); len(renewers) > 0 && !now.Before(due) && !now.Before(next) {
 			if err := s.renewAny(ctx, renewers); err != nil && ctx.Err() == nil {
 				next = now.Add(s.failed(err, now))
 			}
@@ -42,7 +45,7 @@ func (s *Source) Keep(ctx context.Context, renewers ...Renewer) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-time.After(every):
 		}
 		if stamps := s.stamps(); stamps != seen {
 			seen = stamps

@@ -72,7 +72,10 @@ func (s *strangers) admit(conn net.Conn) (net.Conn, error) {
 	s.hosts[host]++
 	limited := &strangerConn{Conn: conn, left: strangerBytes}
 	limited.gone = sync.OnceFunc(func() { s.leave(host) })
-	limited.timer = time.AfterFunc(strangerLife, func() { _ = limited.Close() })
+	limited.timer = time.AfterFunc(strangerLife, func() {
+		limited.gone()
+		_ = conn.Close()
+	})
 	return limited, nil
 }
 

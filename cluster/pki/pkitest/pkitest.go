@@ -3,6 +3,7 @@
 package pkitest
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/troupe-cloud/troupe/cluster/pki"
+	"github.com/troupe-cloud/troupe/messages"
 )
 
 // Cluster is an authority in memory.
@@ -23,11 +25,14 @@ type Cluster struct {
 	Now func() time.Time // when certificates are made and judged
 }
 
-// New makes the authority of a new cluster. Its clock is the real one.
+// age is how old the authority is, so that there can be certificates of the past.
+const age = 2 * 365 * 24 * time.Hour
+
+// New makes the authority of a cluster. Its clock is the real one.
 func New(t testing.TB) *Cluster {
 	t.Helper()
 	id := uuid.NewString()
-	ca, err := pki.NewCA(id, time.Now())
+	ca, err := pki.NewCA(id, time.Now().Add(-age))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +59,18 @@ func (c *Cluster) Source(t testing.TB, id pki.Identity, life time.Duration) *pki
 		t.Fatal(err)
 	}
 	return s
+}
+
+// Renewer signs for id.
+func (c *Cluster) Renewer(id pki.Identity) pki.Renewer {
+	return func(_ context.Context, csr []byte) (*messages.IssuedCertificate, error) {
+		r, err := x509.ParseCertificateRequest(csr)
+		if err != nil {
+			return nil, err
+		}
+		der, err := c.CA.Issue(id, r.PublicKey, c.Now(), pki.DefaultNodeLife)
+		return &messages.IssuedCertificate{Certificate: der, Authority: [][]byte{c.CA.Cert.Raw}, ClusterId: c.ID}, err
+	}
 }
 
 // PEM is a new certificate and key of id, with the authority.
