@@ -30,6 +30,15 @@ func (b *board) publish(f *messages.HostFacts) {
 	}
 }
 
+// withdraw takes the facts of a host away, whose grain has left this node.
+func (b *board) withdraw(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i, ok := b.find(name); ok {
+		b.facts = slices.Delete(slices.Clone(b.facts), i, i+1)
+	}
+}
+
 // read is a copy of the list; the facts themselves are shared and never change.
 func (b *board) read() []*messages.HostFacts {
 	b.mu.RLock()

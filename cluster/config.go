@@ -43,6 +43,11 @@ type Config struct {
 	// hypervisor and on all of this node (0: the defaults).
 	HostOps, NodeOps int
 
+	// Epoch is what a node that is the whole cloud drives its hypervisors with
+	// (drivers.Fence): it grows at each start. Nil: there is but one, 1. Among other
+	// members it is that of the registration.
+	Epoch func() uint64
+
 	// Discard performs actors.Discard. Nil: nothing is discarded.
 	Discard func(ctx context.Context, sha256 string) error
 }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -21,12 +24,22 @@ const (
 // lane is what one instance has under way on a host: at most one operation, and
 // the one that comes next.
 type lane struct {
-	running, next *messages.OrderHost
+	running, next *task
 	cancel        context.CancelFunc // of running
 }
 
+// task is an order with the epoch of the activation that gave it: it stays that
+// epoch's, however long it waits.
+type task struct {
+	*messages.OrderHost
+	epoch uint64
+}
+
+func (t *task) fence() drivers.Fence { return drivers.Fence{Epoch: t.epoch, Order: t.Order} }
+
 // drive has an order carried out, as actors.Drive says.
-func (h *hosts) drive(name string, o *messages.OrderHost) {
+func (h *hosts) drive(name string, epoch uint64, order *messages.OrderHost) {
+	o := &task{order, epoch}
 	a := h.find(name)
 	if a == nil {
 		// The order stands in the host's state, and comes again once the
@@ -52,26 +65,31 @@ func (h *hosts) drive(name string, o *messages.OrderHost) {
 
 // offer takes an order that comes while another runs: a newer one breaks the
 // older off and comes next; a look waits for its turn; the rest is known.
-func (l *lane) offer(o *messages.OrderHost) {
+func (l *lane) offer(o *task) {
 	look := o.Kind == messages.OrderKind_ORDER_KIND_LOOK
 	switch {
 	case l.next != nil:
 		if newer(o, l.next) {
 			l.next = o
 		}
-	case look && l.running.Kind == messages.OrderKind_ORDER_KIND_LOOK:
+	case look && l.running.Kind == messages.OrderKind_ORDER_KIND_LOOK && o.epoch == l.running.epoch:
 		return
 	case look || newer(o, l.running):
 		l.next = o
 	}
-	if !look && l.running != nil && newer(o, l.running) { // nil: its first order has not begun
+	// What runs is nil before the first order has begun.
+	if l.running != nil && (o.epoch > l.running.epoch || !look && newer(o, l.running)) {
 		l.cancel()
 	}
 }
 
-// newer says whether a replaces b. Any order replaces a look.
-func newer(a, b *messages.OrderHost) bool {
+// newer says whether a replaces b: what a newer epoch asks for does, and any order
+// replaces a look.
+func newer(a, b *task) bool {
 	const look = messages.OrderKind_ORDER_KIND_LOOK
+	if a.epoch != b.epoch {
+		return a.epoch > b.epoch
+	}
 	if a.Order == b.Order {
 		return a.Kind != look && b.Kind == look
 	}
@@ -100,7 +118,7 @@ func (a *host) run(id string, l *lane) {
 }
 
 // carryOut waits for its turn and has the driver do one order.
-func (a *host) carryOut(ctx context.Context, o *messages.OrderHost) (began bool, err error) {
+func (a *host) carryOut(ctx context.Context, o *task) (began bool, err error) {
 	if !acquire(ctx, a.slots) {
 		return false, nil
 	}
@@ -116,7 +134,13 @@ func (a *host) carryOut(ctx context.Context, o *messages.OrderHost) (began bool,
 
 // report tells the host grain how an order ended, and makes sure that it has
 // taken it. Of an order that was broken off nobody needs to know.
-func (a *host) report(ctx context.Context, o *messages.OrderHost, err error) {
+func (a *host) report(ctx context.Context, o *task, err error) {
+	if errors.Is(err, drivers.ErrSuperseded) {
+		// Nothing was done: the order is for whoever drives the hypervisor now. If
+		// that should be this node, the list that comes will tell who it is.
+		signal(a.resync)
+		return
+	}
 	if messages.KindOf(err) == messages.ErrorKind_ERROR_KIND_INTERNAL && ctx.Err() == nil {
 		a.hosts.node.log.Error().Err(err).Str("host", a.name).Str("instance", o.InstanceId).
 			Stringer("order", o.Kind).Msg("a driver failed")
@@ -140,7 +164,7 @@ func (a *host) report(ctx context.Context, o *messages.OrderHost, err error) {
 
 // lookAndPost reads what the order has left and posts the outcome. No list of
 // all domains is read meanwhile: it could be older than this and be told later.
-func (a *host) lookAndPost(ctx context.Context, o *messages.OrderHost, err error, then func(error)) error {
+func (a *host) lookAndPost(ctx context.Context, o *task, err error, then func(error)) error {
 	a.facts.RLock()
 	defer a.facts.RUnlock()
 	done := &messages.DriverDone{InstanceId: o.InstanceId, Order: o.Order, Kind: o.Kind}
@@ -154,21 +178,31 @@ func (a *host) lookAndPost(ctx context.Context, o *messages.OrderHost, err error
 	return a.post(done, then)
 }
 
-func (a *host) operate(ctx context.Context, o *messages.OrderHost) error {
+func (a *host) operate(ctx context.Context, o *task) error {
 	grace := time.Duration(o.GraceMs) * time.Millisecond
 	switch o.Kind {
 	case messages.OrderKind_ORDER_KIND_BUILD:
-		return a.driver.Build(ctx, o.Spec)
+		spec := proto.Clone(o.Spec).(*messages.DomainSpec)
+		spec.Epoch = o.epoch
+		return a.driver.Build(ctx, spec)
 	case messages.OrderKind_ORDER_KIND_START:
-		return a.driver.Start(ctx, o.InstanceId, o.Order)
+		return a.driver.Start(ctx, o.InstanceId, o.fence())
 	case messages.OrderKind_ORDER_KIND_STOP:
-		return a.driver.Stop(ctx, o.InstanceId, o.Order, grace)
+		return a.driver.Stop(ctx, o.InstanceId, o.fence(), grace)
 	case messages.OrderKind_ORDER_KIND_REBOOT_SOFT:
-		return a.driver.Reboot(ctx, o.InstanceId, o.Order, grace)
+		return a.driver.Reboot(ctx, o.InstanceId, o.fence(), grace)
 	case messages.OrderKind_ORDER_KIND_REBOOT_HARD:
-		return a.driver.Reboot(ctx, o.InstanceId, o.Order, 0)
+		return a.driver.Reboot(ctx, o.InstanceId, o.fence(), 0)
 	case messages.OrderKind_ORDER_KIND_DELETE:
-		return a.driver.Delete(ctx, o.InstanceId, o.Order)
+		return a.driver.Delete(ctx, o.InstanceId, o.fence())
+	case messages.OrderKind_ORDER_KIND_RELEASE:
+		return a.driver.Release(ctx, o.InstanceId, o.fence())
+	case messages.OrderKind_ORDER_KIND_YIELD:
+		err := a.driver.Stop(ctx, o.InstanceId, o.fence(), 0)
+		if errors.Is(err, messages.NotFound) {
+			return nil // what is not there does not run
+		}
+		return err
 	case messages.OrderKind_ORDER_KIND_LOOK:
 		return nil
 	}
@@ -176,8 +210,8 @@ func (a *host) operate(ctx context.Context, o *messages.OrderHost) error {
 }
 
 // look reads what the operation, which ended with err, has left.
-func (a *host) look(ctx context.Context, o *messages.OrderHost, done *messages.DriverDone, err error) error {
-	if o.Kind == messages.OrderKind_ORDER_KIND_DELETE && err == nil {
+func (a *host) look(ctx context.Context, o *task, done *messages.DriverDone, err error) error {
+	if (o.Kind == messages.OrderKind_ORDER_KIND_DELETE || o.Kind == messages.OrderKind_ORDER_KIND_RELEASE) && err == nil {
 		done.Absent = true
 		return nil
 	}
@@ -192,11 +226,11 @@ func (a *host) look(ctx context.Context, o *messages.OrderHost, done *messages.D
 	return err
 }
 
-func timeout(o *messages.OrderHost) time.Duration {
+func timeout(o *task) time.Duration {
 	switch o.Kind {
 	case messages.OrderKind_ORDER_KIND_BUILD:
 		return buildTimeout
-	case messages.OrderKind_ORDER_KIND_DELETE:
+	case messages.OrderKind_ORDER_KIND_DELETE, messages.OrderKind_ORDER_KIND_RELEASE:
 		return deleteTimeout
 	}
 	return powerTimeout + time.Duration(o.GraceMs)*time.Millisecond

@@ -38,7 +38,7 @@ func (g *grain) perform(o outcome) {
 		case actors.Answer:
 			g.answer(e)
 		case actors.Drive:
-			g.node.hosts.drive(g.ref.ID, e.Order)
+			g.node.hosts.drive(g.ref.ID, g.epoch, e.Order)
 		case actors.Reconcile:
 			g.node.hosts.reconcile(g.ref.ID)
 		case actors.ReadConsole:

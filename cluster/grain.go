@@ -29,6 +29,7 @@ type grain struct {
 	expelled atomic.Uint32
 
 	activation string
+	epoch      uint64       // of the node's registration that this activation came up under
 	state      actors.State // the newest, maybe not yet committed
 	revision   uint64       // of the record as committed
 	version    uint64

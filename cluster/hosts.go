@@ -94,13 +94,37 @@ func (o *orders) newest(instance string, order uint64) bool {
 	return true
 }
 
-// reconcile has a host grain told again what its hypervisor is and has.
+// reconcile has a host grain told again what its hypervisor is and has; or that it
+// is not here: then the grain's node is not in the cloud, and this one keeps its house.
 func (h *hosts) reconcile(name string) {
 	if a := h.find(name); a != nil {
 		signal(a.resync)
 	} else if h.node.net != nil {
 		h.exiled(name)
+		if a := h.find(name); a != nil { // it has come meanwhile, and what was said comes too late
+			signal(a.resync)
+		}
 	}
+}
+
+// left notes that a host's activation has left this node: it is nobody's candidate
+// here any more. If its driver stays, the next activation hears everything anew.
+func (h *hosts) left(name string) {
+	h.board.withdraw(name)
+	if a := h.find(name); a != nil {
+		signal(a.resync)
+	}
+}
+
+// epoch is of the node's present registration.
+func (h *hosts) epoch() uint64 {
+	switch n := h.node; {
+	case n.net != nil:
+		return n.net.Self().Epoch
+	case n.config.Epoch != nil:
+		return n.config.Epoch()
+	}
+	return 1
 }
 
 func newHosts(n *Node) *hosts {

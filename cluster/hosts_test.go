@@ -27,6 +27,7 @@ type stage struct {
 	now     int
 	most    int
 	broken  error // of Domains
+	epoch   uint64
 }
 
 func newStage() *stage {
@@ -36,24 +37,24 @@ func newStage() *stage {
 	}
 }
 
-func (s *stage) operate(ctx context.Context, op, id string, order uint64, power messages.PowerState) error {
+func (s *stage) operate(ctx context.Context, op, id string, f drivers.Fence, power messages.PowerState) error {
 	s.mu.Lock()
 	s.now++
 	s.most = max(s.most, s.now)
 	s.mu.Unlock()
-	s.began <- fmt.Sprintf("%s %s/%d", op, id, order)
+	s.began <- fmt.Sprintf("%s %s/%d", op, id, f.Order)
 	var err error
 	select {
 	case err = <-s.let:
 	case <-ctx.Done():
-		s.began <- fmt.Sprintf("broken off %s/%d", id, order)
+		s.began <- fmt.Sprintf("broken off %s/%d", id, f.Order)
 		err = fmt.Errorf("broken off: %w", messages.Unavailable)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now--
 	if err == nil {
-		s.domains[id] = drivers.Domain{ID: id, Power: power, Order: order}
+		s.domains[id] = drivers.Domain{ID: id, Power: power, Fence: f}
 	}
 	return err
 }
@@ -82,26 +83,41 @@ func (s *stage) Domain(_ context.Context, id string) (drivers.Domain, error) {
 }
 
 func (s *stage) Build(ctx context.Context, spec *messages.DomainSpec) error {
-	return s.operate(ctx, "build", spec.InstanceId, spec.Order, messages.PowerState_POWER_STATE_RUNNING)
+	return s.operate(ctx, "build", spec.InstanceId, drivers.FenceOf(spec), messages.PowerState_POWER_STATE_RUNNING)
 }
 
-func (s *stage) Start(ctx context.Context, id string, order uint64) error {
+func (s *stage) Start(ctx context.Context, id string, f drivers.Fence) error {
 	if id == "panics" {
 		panic("as asked")
 	}
-	return s.operate(ctx, "start", id, order, messages.PowerState_POWER_STATE_RUNNING)
+	return s.operate(ctx, "start", id, f, messages.PowerState_POWER_STATE_RUNNING)
 }
 
-func (s *stage) Stop(ctx context.Context, id string, order uint64, _ time.Duration) error {
-	return s.operate(ctx, "stop", id, order, messages.PowerState_POWER_STATE_SHUTDOWN)
+func (s *stage) Stop(ctx context.Context, id string, f drivers.Fence, _ time.Duration) error {
+	return s.operate(ctx, "stop", id, f, messages.PowerState_POWER_STATE_SHUTDOWN)
 }
 
-func (s *stage) Reboot(ctx context.Context, id string, order uint64, _ time.Duration) error {
-	return s.operate(ctx, "reboot", id, order, messages.PowerState_POWER_STATE_RUNNING)
+func (s *stage) Reboot(ctx context.Context, id string, f drivers.Fence, _ time.Duration) error {
+	return s.operate(ctx, "reboot", id, f, messages.PowerState_POWER_STATE_RUNNING)
 }
 
-func (s *stage) Delete(ctx context.Context, id string, order uint64) error {
-	return s.operate(ctx, "delete", id, order, 0)
+func (s *stage) Delete(ctx context.Context, id string, f drivers.Fence) error {
+	return s.operate(ctx, "delete", id, f, 0)
+}
+
+func (s *stage) Release(ctx context.Context, id string, f drivers.Fence) error {
+	return s.operate(ctx, "release", id, f, 0)
+}
+
+// Lead is led on as far as the stage has been.
+func (s *stage) Lead(_ context.Context, epoch uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if epoch < s.epoch {
+		return drivers.Superseded(s.epoch, epoch)
+	}
+	s.epoch = epoch
+	return nil
 }
 
 func (s *stage) Console(_ context.Context, id string, n int64) ([]byte, error) {
@@ -265,14 +281,14 @@ func TestStopBreaksOff(t *testing.T) {
 func TestWatch(t *testing.T) {
 	th := newTheatre(t, cluster.Config{})
 	s := th.stage
-	s.domains["i"] = drivers.Domain{ID: "i", Power: running, Order: 4}
+	s.domains["i"] = drivers.Domain{ID: "i", Power: running, Fence: drivers.Fence{Order: 4}}
 	s.broken = fmt.Errorf("not yet: %w", messages.Unavailable) // the first list fails
 	s.events <- drivers.Event{Kind: drivers.Connected}
 	if m, ok := (<-th.heard).(*messages.HostConnected); !ok || m.AvailabilityZone != "zone" || m.Inventory.HypervisorHostname != "stage" ||
 		len(m.Domains) != 1 || m.Domains[0].Order != 4 {
 		t.Errorf("heard %v", m)
 	}
-	s.events <- drivers.Event{Kind: drivers.Changed, Domain: drivers.Domain{ID: "i", Power: off, Order: 4}}
+	s.events <- drivers.Event{Kind: drivers.Changed, Domain: drivers.Domain{ID: "i", Power: off, Fence: drivers.Fence{Order: 4}}}
 	if m, ok := (<-th.heard).(*messages.DomainObserved); !ok || m.Absent || m.Domain.Power != off {
 		t.Errorf("heard %v", m)
 	}

@@ -14,11 +14,14 @@ func TestOffer(t *testing.T) {
 		start = messages.OrderKind_ORDER_KIND_START
 		look  = messages.OrderKind_ORDER_KIND_LOOK
 	)
-	order := func(n uint64, k messages.OrderKind) *messages.OrderHost {
-		return &messages.OrderHost{InstanceId: "i", Order: n, Kind: k}
+	order := func(n uint64, k messages.OrderKind) *task {
+		return &task{&messages.OrderHost{InstanceId: "i", Order: n, Kind: k}, 1}
+	}
+	later := func(n uint64, k messages.OrderKind) *task { // in a newer epoch
+		return &task{order(n, k).OrderHost, 2}
 	}
 	for name, tt := range map[string]struct {
-		running, next, offered *messages.OrderHost
+		running, next, offered *task
 		taken, cancelled       bool // offered comes next; running is broken off
 	}{
 		"not begun, newer":            {nil, order(1, start), order(2, start), true, false},
@@ -36,6 +39,10 @@ func TestOffer(t *testing.T) {
 		"runs, newer than the next":   {order(1, start), order(2, start), order(3, start), true, true},
 		"runs, older than the next":   {order(1, start), order(3, start), order(2, start), false, true},
 		"runs, a look behind, newer":  {order(1, start), order(1, look), order(2, start), true, true},
+		"runs, the same, later":       {order(1, start), nil, later(1, start), true, true},
+		"runs later, the same before": {later(1, start), nil, order(1, start), false, false},
+		"a look runs, a look later":   {order(1, look), nil, later(1, look), true, true},
+		"not begun, the same, later":  {nil, order(1, start), later(1, start), true, false},
 		"runs, a look behind, a look": {order(1, start), order(1, look), order(1, look), false, false},
 	} {
 		cancelled := false

@@ -133,6 +133,7 @@ func (l *lookup) activate(s *shard, ref actors.Ref) (*grain, error) {
 	}
 	n := strconv.FormatUint(l.spawned.Add(1), 36)
 	g := &grain{node: l.node, kind: k, ref: ref, activation: l.node.prefix() + n}
+	g.epoch = l.node.hosts.epoch()
 	k.live.Add(1)
 	l.node.live.Add(1)
 	s.next = g
@@ -152,12 +153,16 @@ func (l *lookup) activate(s *shard, ref actors.Ref) (*grain, error) {
 func (l *lookup) leave(g *grain, forced bool) bool {
 	s := l.shard(g.ref)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if !forced && g.waiting.Load() > 0 {
+		s.mu.Unlock()
 		return false
 	}
 	if s.grains[g.ref] == g {
 		delete(s.grains, g.ref)
+	}
+	s.mu.Unlock()
+	if g.ref.Kind == hostKind {
+		l.node.hosts.left(g.ref.ID)
 	}
 	return true
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/troupe-cloud/troupe/drivers"
@@ -79,6 +80,9 @@ func (w *watching) list() {
 	w.facts.Lock()
 	defer w.facts.Unlock()
 	m, err := w.read()
+	if errors.Is(err, drivers.ErrSuperseded) {
+		w.retry(w.post(&messages.HostLost{Reason: "another node drives the hypervisor, or did under a newer registration"}, w.told))
+	}
 	if err != nil {
 		if w.ctx.Err() == nil {
 			w.hosts.node.log.Warn().Err(err).Str("host", w.name).Msg("a hypervisor could not be listed")
@@ -94,6 +98,10 @@ func (w *watching) read() (m *messages.HostConnected, err error) {
 	defer cancel()
 	m = &messages.HostConnected{AvailabilityZone: w.zone}
 	err = guard(func() error {
+		// From here on nobody else changes what is listed.
+		if err = w.driver.Lead(ctx, w.hosts.epoch()); err != nil {
+			return err
+		}
 		if m.Inventory, err = w.driver.Inventory(ctx); err != nil {
 			return err
 		}

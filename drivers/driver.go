@@ -15,8 +15,10 @@ import (
 // for concurrent use; for one instance the caller has at most one of the
 // changing methods under way. Errors wrap a kind of package messages:
 // NotFound (no such domain), Exhausted (disk or memory full), Invalid (a spec
-// or image that can never work), Conflict (an order older than the domain has
-// seen), Unavailable (no connection, or ctx ended: the outcome is unknown).
+// or image that can never work), Conflict (a fence older than what has been seen,
+// or a disk that is another host's), Unavailable (no connection, or ctx ended: the
+// outcome is unknown). A fence is checked and the operation carried out with nothing
+// between them: see Fence.
 // A domain that is not ours does not exist for any of them: it is NotFound, not
 // listed and never changed, whatever its name or UUID; to build over one is Conflict.
 type Driver interface {
@@ -30,27 +32,40 @@ type Driver interface {
 	// Domain reads one; NotFound if it is not defined.
 	Domain(ctx context.Context, id string) (Domain, error)
 
-	// Build makes the domain exist and run: disk, config drive, definition,
-	// start. A running domain is success; what a crash left half-made is
-	// finished or made again. A Build that fails leaves nothing behind.
+	// Lead ends the time of every epoch older than this one. When it returns,
+	// nothing of an older one is under way and nothing will be done, so that what is
+	// listed from then on is what the new one has to go by. If a newer one leads
+	// already, it is ErrSuperseded.
+	Lead(ctx context.Context, epoch uint64) error
+
+	// Build makes the domain exist and run (or stay off, if the spec says so):
+	// disk, config drive, definition, start. A domain that is so already is success;
+	// what a crash left half-made is finished or made again. With TakeDisk the disk
+	// is there, on storage that hosts share: it is taken over from the host that had
+	// it, and is NotFound if it is not there; without, another host's disk is
+	// Conflict. A Build that fails leaves nothing behind but a disk that was there.
 	Build(ctx context.Context, spec *messages.DomainSpec) error
 
 	// Start makes a defined domain run. A running one is success.
-	Start(ctx context.Context, id string, order uint64) error
+	Start(ctx context.Context, id string, f Fence) error
 
 	// Stop asks the guest to power off (ACPI), waits up to grace, then powers
 	// it off. Grace 0 powers off at once. A stopped domain is success.
-	Stop(ctx context.Context, id string, order uint64, grace time.Duration) error
+	Stop(ctx context.Context, id string, f Fence, grace time.Duration) error
 
 	// Reboot restarts the guest: it asks it (ACPI), waits up to grace for it
 	// to go down, and starts it again; with grace 0, or when the guest does
 	// not answer, it is reset by power off and on. Afterwards it runs.
-	Reboot(ctx context.Context, id string, order uint64, grace time.Duration) error
+	Reboot(ctx context.Context, id string, f Fence, grace time.Duration) error
 
 	// Delete destroys the domain and removes its definition, disks, config
 	// drive, console log and network leavings. When it returns nil, nothing is
-	// left; an absent domain is success.
-	Delete(ctx context.Context, id string, order uint64) error
+	// left but a disk that is another host's; an absent domain is success.
+	Delete(ctx context.Context, id string, f Fence) error
+
+	// Release is Delete, but a disk on storage that hosts share stays, whoever's
+	// it is: the instance lives on elsewhere, or is about to.
+	Release(ctx context.Context, id string, f Fence) error
 
 	// Console returns the last max bytes (0: all, up to a limit of the driver's)
 	// of the serial console's log.
@@ -73,7 +88,7 @@ type Driver interface {
 type Domain struct {
 	ID    string // the instance's
 	Power messages.PowerState
-	Order uint64 // newest order seen, from the domain's metadata
+	Fence // the newest seen, from the domain's metadata
 }
 
 // Event is one thing the hypervisor told us. It says "look again": Domain holds

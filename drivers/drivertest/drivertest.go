@@ -5,6 +5,7 @@ package drivertest
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,19 @@ import (
 // are required; a test whose function is nil is skipped, and says so.
 type Fixture struct {
 	Driver drivers.Driver
+
+	// Epoch is the newest that the hypervisor has seen, or newer. The suite goes on
+	// from there, by less than EpochStep in each test.
+	Epoch uint64
+
+	// Second is another driver of the same hypervisor, as another process would
+	// have. Each of its operations calls halfway, with no lock held that is of that
+	// process alone, between the check of its fence and the act.
+	Second func(t *testing.T, halfway func()) drivers.Driver
+
+	// Neighbour is a driver of another hypervisor that shares the storage of disks
+	// with the first.
+	Neighbour func(t *testing.T) drivers.Driver
 
 	// Spec makes a spec for a new instance that this driver can build. Its
 	// config drive's hostname is Hostname.
@@ -50,6 +64,9 @@ type Broken struct {
 	Kind error
 }
 
+// EpochStep is by how much Epoch grows from test to test.
+const EpochStep = 100
+
 // Hostname is what the specs of a Fixture call their guests.
 const Hostname = "guest-of-drivertest"
 
@@ -58,7 +75,10 @@ const patience = 6 * time.Minute
 
 // Run runs the whole suite. make is called for each test and may hand out the
 // same driver again: the suite removes what it builds.
-func Run(t *testing.T, make func(*testing.T) Fixture) {
+func Run(t *testing.T, make func(*testing.T) Fixture) { RunSome(t, make, "") }
+
+// RunSome runs the tests of the suite whose names contain the given words.
+func RunSome(t *testing.T, make func(*testing.T) Fixture, words string) {
 	for _, c := range []struct {
 		name string
 		test func(*harness)
@@ -68,6 +88,11 @@ func Run(t *testing.T, make func(*testing.T) Fixture) {
 		{"one whole life", testLife},
 		{"orders", testOrders},
 		{"an ended context", testContext},
+		{"epochs", testEpochs},
+		{"an older epoch that was stopped and goes on", testPaused},
+		{"left off, if the spec says so", testStopped},
+		{"release", testRelease},
+		{"a disk that hosts share", testShared},
 		{"broken specs leave nothing", testBroken},
 		{"build over what a crash left", testHalf},
 		{"foreign domains are left alone", testForeign},
@@ -75,10 +100,14 @@ func Run(t *testing.T, make func(*testing.T) Fixture) {
 		{"lost connection", testCut},
 		{"guests that are asked to stop", testGraceful},
 	} {
+		if !strings.Contains(c.name, words) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			t.Cleanup(cancel)
-			c.test(&harness{T: t, Fixture: make(t), ctx: ctx})
+			f := make(t)
+			c.test(&harness{T: t, Fixture: f, ctx: ctx, epoch: max(1, f.Epoch)})
 		})
 	}
 }

@@ -21,12 +21,12 @@ func testForeign(h *harness) {
 	}
 	_, err := h.Driver.Domain(h.ctx, id)
 	h.is("domain", err, messages.NotFound)
-	s.Order = 1
+	s.Epoch, s.Order = h.epoch, 1
 	h.is("build over it", h.Driver.Build(h.ctx, s), messages.Conflict)
-	h.is("start", h.Driver.Start(h.ctx, id, 1), messages.NotFound)
-	h.is("stop", h.Driver.Stop(h.ctx, id, 1, 0), messages.NotFound)
-	h.is("reboot", h.Driver.Reboot(h.ctx, id, 1, 0), messages.NotFound)
-	h.is("delete", h.Driver.Delete(h.ctx, id, 1), nil)
+	h.is("start", h.Driver.Start(h.ctx, id, h.at(1)), messages.NotFound)
+	h.is("stop", h.Driver.Stop(h.ctx, id, h.at(1), 0), messages.NotFound)
+	h.is("reboot", h.Driver.Reboot(h.ctx, id, h.at(1), 0), messages.NotFound)
+	h.is("delete", h.Driver.Delete(h.ctx, id, h.at(1)), nil)
 	if !there() {
 		h.Error("it was touched")
 	}
@@ -42,7 +42,7 @@ func testCrash(h *harness) {
 	h.Crash(h.T, id)
 	h.await(events, "crashed", changed(id, false))
 	h.power("after the crash", id, false, 1)
-	h.ok("start", h.Driver.Start(h.ctx, id, 2))
+	h.ok("start", h.Driver.Start(h.ctx, id, h.at(2)))
 	h.power("started again", id, true, 2)
 }
 
@@ -56,7 +56,7 @@ func testCut(h *harness) {
 	h.await(events, "lost", kind(drivers.Lost, ""))
 	h.await(events, "connected again", kind(drivers.Connected, ""))
 	h.power("after the reconnection", id, true, 1)
-	h.ok("stop", h.Driver.Stop(h.ctx, id, 2, 0))
+	h.ok("stop", h.Driver.Stop(h.ctx, id, h.at(2), 0))
 	h.await(events, "events flow again", changed(id, false))
 }
 
@@ -68,13 +68,13 @@ func testGraceful(h *harness) {
 	id := h.build(1)
 	h.Booted(h.T, id)
 	testConsole(h, id)
-	h.ok("reboot", h.Driver.Reboot(h.ctx, id, 2, patience/2))
+	h.ok("reboot", h.Driver.Reboot(h.ctx, id, h.at(2), patience/2))
 	h.power("after the reboot", id, true, 2)
 	h.Booted(h.T, id)
-	h.ok("stop", h.Driver.Stop(h.ctx, id, 3, patience/2))
+	h.ok("stop", h.Driver.Stop(h.ctx, id, h.at(3), patience/2))
 	h.power("after the stop", id, false, 3)
 	h.await(events, "stopped", changed(id, false))
-	h.ok("start", h.Driver.Start(h.ctx, id, 4))
-	h.ok("stop of a guest that does not hear", h.Driver.Stop(h.ctx, id, 5, time.Millisecond))
+	h.ok("start", h.Driver.Start(h.ctx, id, h.at(4)))
+	h.ok("stop of a guest that does not hear", h.Driver.Stop(h.ctx, id, h.at(5), time.Millisecond))
 	h.power("after the grace", id, false, 5)
 }

@@ -15,13 +15,17 @@ const running = messages.PowerState_POWER_STATE_RUNNING
 type harness struct {
 	*testing.T
 	Fixture
-	ctx context.Context
+	ctx   context.Context
+	epoch uint64 // the newest that the test has used
 }
+
+// at is the fence of an order in the present epoch.
+func (h *harness) at(order uint64) drivers.Fence { return drivers.Fence{Epoch: h.epoch, Order: order} }
 
 // spec is a new spec with an order, whose instance is removed after the test.
 func (h *harness) spec(order uint64) *messages.DomainSpec {
 	s := h.Spec()
-	s.Order = order
+	s.Epoch, s.Order = h.epoch, order
 	h.Cleanup(func() { h.remove(s.GetInstanceId()) })
 	return s
 }
@@ -36,7 +40,7 @@ func (h *harness) build(order uint64) string {
 
 func (h *harness) remove(id string) {
 	h.Helper()
-	const newest = 1 << 40
+	newest := drivers.Fence{Epoch: h.epoch, Order: 1 << 40}
 	if err := h.Driver.Delete(context.Background(), id, newest); err != nil {
 		h.Errorf("delete %s after the test: %v", id, err)
 		return

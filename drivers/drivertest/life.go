@@ -25,11 +25,11 @@ func testAbsent(h *harness) {
 	h.is("domain", err, messages.NotFound)
 	_, err = h.Driver.Console(h.ctx, id, 0)
 	h.is("console", err, messages.NotFound)
-	h.is("start", h.Driver.Start(h.ctx, id, 1), messages.NotFound)
-	h.is("stop", h.Driver.Stop(h.ctx, id, 1, 0), messages.NotFound)
-	h.is("stop with grace", h.Driver.Stop(h.ctx, id, 1, time.Second), messages.NotFound)
-	h.is("reboot", h.Driver.Reboot(h.ctx, id, 1, 0), messages.NotFound)
-	h.is("delete", h.Driver.Delete(h.ctx, id, 1), nil)
+	h.is("start", h.Driver.Start(h.ctx, id, h.at(1)), messages.NotFound)
+	h.is("stop", h.Driver.Stop(h.ctx, id, h.at(1), 0), messages.NotFound)
+	h.is("stop with grace", h.Driver.Stop(h.ctx, id, h.at(1), time.Second), messages.NotFound)
+	h.is("reboot", h.Driver.Reboot(h.ctx, id, h.at(1), 0), messages.NotFound)
+	h.is("delete", h.Driver.Delete(h.ctx, id, h.at(1)), nil)
 	h.nothingLeft(id)
 }
 
@@ -50,15 +50,15 @@ func testLife(h *harness) {
 	if n := h.listed(id); n != 1 {
 		h.Errorf("listed %d times", n)
 	}
-	twice("stop", false, 2, func() error { return h.Driver.Stop(h.ctx, id, 2, 0) })
+	twice("stop", false, 2, func() error { return h.Driver.Stop(h.ctx, id, h.at(2), 0) })
 	h.await(events, "stopped", changed(id, false))
-	twice("start", true, 3, func() error { return h.Driver.Start(h.ctx, id, 3) })
+	twice("start", true, 3, func() error { return h.Driver.Start(h.ctx, id, h.at(3)) })
 	h.await(events, "runs again", changed(id, true))
-	twice("reboot", true, 4, func() error { return h.Driver.Reboot(h.ctx, id, 4, 0) })
-	h.ok("stop before a reboot", h.Driver.Stop(h.ctx, id, 5, time.Millisecond))
-	twice("reboot of a stopped domain", true, 6, func() error { return h.Driver.Reboot(h.ctx, id, 6, 0) })
+	twice("reboot", true, 4, func() error { return h.Driver.Reboot(h.ctx, id, h.at(4), 0) })
+	h.ok("stop before a reboot", h.Driver.Stop(h.ctx, id, h.at(5), time.Millisecond))
+	twice("reboot of a stopped domain", true, 6, func() error { return h.Driver.Reboot(h.ctx, id, h.at(6), 0) })
 	for range 2 {
-		h.ok("delete", h.Driver.Delete(h.ctx, id, 7))
+		h.ok("delete", h.Driver.Delete(h.ctx, id, h.at(7)))
 		_, err := h.Driver.Domain(h.ctx, id)
 		h.is("domain after delete", err, messages.NotFound)
 	}
@@ -74,21 +74,21 @@ func testOrders(h *harness) {
 	id := s.GetInstanceId()
 	h.ok("build", h.Driver.Build(h.ctx, s))
 	old := h.Spec()
-	old.InstanceId, old.Order = id, 4
+	old.InstanceId, old.Epoch, old.Order = id, h.epoch, 4
 	h.is("older build", h.Driver.Build(h.ctx, old), messages.Conflict)
-	h.is("older stop", h.Driver.Stop(h.ctx, id, 4, 0), messages.Conflict)
-	h.is("older reboot", h.Driver.Reboot(h.ctx, id, 4, 0), messages.Conflict)
-	h.is("older delete", h.Driver.Delete(h.ctx, id, 4), messages.Conflict)
+	h.is("older stop", h.Driver.Stop(h.ctx, id, h.at(4), 0), messages.Conflict)
+	h.is("older reboot", h.Driver.Reboot(h.ctx, id, h.at(4), 0), messages.Conflict)
+	h.is("older delete", h.Driver.Delete(h.ctx, id, h.at(4)), messages.Conflict)
 	h.power("after older orders", id, true, 5)
-	h.ok("stop with an equal order", h.Driver.Stop(h.ctx, id, 5, 0))
-	h.is("older start", h.Driver.Start(h.ctx, id, 4), messages.Conflict)
+	h.ok("stop with an equal order", h.Driver.Stop(h.ctx, id, h.at(5), 0))
+	h.is("older start", h.Driver.Start(h.ctx, id, h.at(4)), messages.Conflict)
 	h.power("after an older start", id, false, 5)
 	s.Order = 8
 	h.ok("newer build of a stopped domain", h.Driver.Build(h.ctx, s))
 	h.power("after the newer build", id, true, 8)
-	h.ok("start of a running domain", h.Driver.Start(h.ctx, id, 9))
+	h.ok("start of a running domain", h.Driver.Start(h.ctx, id, h.at(9)))
 	h.power("after a start that had nothing to do", id, true, 9)
-	h.is("an order between", h.Driver.Stop(h.ctx, id, 8, 0), messages.Conflict)
+	h.is("an order between", h.Driver.Stop(h.ctx, id, h.at(8), 0), messages.Conflict)
 }
 
 func testContext(h *harness) {
@@ -110,6 +110,7 @@ func testBroken(h *harness) {
 	}
 	for name, b := range h.Broken {
 		id := b.Spec.GetInstanceId()
+		b.Spec.Epoch = h.epoch
 		h.is(name, h.Driver.Build(h.ctx, b.Spec), b.Kind)
 		if _, err := h.Driver.Domain(h.ctx, id); drivers.ValidID(id) {
 			h.is(name+": domain", err, messages.NotFound)
@@ -129,7 +130,7 @@ func testHalf(h *harness) {
 	h.power("built over it", id, true, 1)
 	s = h.spec(1)
 	h.Half(h.T, s)
-	h.ok("delete it", h.Driver.Delete(h.ctx, s.GetInstanceId(), 1))
+	h.ok("delete it", h.Driver.Delete(h.ctx, s.GetInstanceId(), h.at(1)))
 	h.nothingLeft(s.GetInstanceId())
 }
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"syscall"
 
 	"github.com/rs/zerolog"
@@ -23,7 +24,8 @@ import (
 // Config describes one hypervisor. URI, Dir and Images are required.
 type Config struct {
 	URI     string         // e.g. qemu+unix:///system?socket=PATH
-	Dir     string         // one folder an instance: disk, config drive, console log. One hypervisor only.
+	Dir     string         // one folder an instance: disk, config drive, console log. One hypervisor only, unless Shared.
+	Shared  bool           // other hosts reach Dir too, at the same path; then Name must be set
 	Images  drivers.Images // where the content of images comes from
 	Network Network        // nil: instances with network interfaces are refused
 	Name    string         // hypervisor host name; default: what libvirt says
@@ -56,6 +58,9 @@ func (c *Config) complete() error {
 	if c.URI == "" || c.Dir == "" || c.Images == nil {
 		return fmt.Errorf("a libvirt driver needs a URI, a folder and images: %w", messages.Invalid)
 	}
+	if c.Shared && !hostForm.MatchString(c.Name) {
+		return fmt.Errorf("a hypervisor on shared storage needs a name that can be a file's, not %q: %w", c.Name, messages.Invalid)
+	}
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
 		return err
@@ -68,11 +73,12 @@ func (c *Config) complete() error {
 	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
 		return fmt.Errorf("folder of the instances: %w", err)
 	}
-	if c.SocketDir == "" && len(filepath.Join(c.Dir, sampleID, socketName)) <= maxSocketPath {
+	// A socket is this machine's alone, wherever its name lies.
+	if c.SocketDir == "" && !c.Shared && len(filepath.Join(c.Dir, sampleID, socketName)) <= maxSocketPath {
 		return nil
 	}
 	if c.SocketDir == "" {
-		sum := sha256.Sum256([]byte(c.Dir))
+		sum := sha256.Sum256([]byte(c.Dir + c.Name))
 		c.SocketDir = filepath.Join("/run/troupe", hex.EncodeToString(sum[:6]))
 	}
 	if len(filepath.Join(c.SocketDir, sampleID+".vnc")) > maxSocketPath {
@@ -91,6 +97,17 @@ const (
 	leasesName  = "leases.json"
 	sampleID    = "00000000-0000-0000-0000-000000000000"
 )
+
+// hostForm is what a host's name is made of, in the names of files.
+var hostForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,200}$`)
+
+// gatePath is the file with the newest epoch that this hypervisor has seen.
+func (c *Config) gatePath() string {
+	if c.Shared {
+		return filepath.Join(c.Dir, ".epoch-"+c.Name)
+	}
+	return filepath.Join(c.Dir, ".epoch")
+}
 
 func (c *Config) instanceDir(id string) string { return filepath.Join(c.Dir, id) }
 func (c *Config) file(id, name string) string  { return filepath.Join(c.Dir, id, name) }

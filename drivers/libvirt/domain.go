@@ -61,7 +61,7 @@ func (dom domain) seen() (drivers.Domain, error) {
 	if err != nil {
 		return drivers.Domain{}, err
 	}
-	return drivers.Domain{ID: dom.meta.Instance, Power: powerOf(int(state), reason), Order: dom.meta.Order}, nil
+	return drivers.Domain{ID: dom.meta.Instance, Power: powerOf(int(state), reason), Fence: dom.meta.fence()}, nil
 }
 
 // active says whether the domain has a process.
@@ -70,16 +70,13 @@ func (dom domain) active() (bool, error) {
 	return state != lv.DOMAIN_SHUTOFF && state != lv.DOMAIN_CRASHED, err
 }
 
-// fence refuses an order older than the domain has seen, and writes a newer one
+// fence refuses what is older than the domain has seen, and writes what is newer
 // into its metadata before anything is done for it.
-func (dom domain) fence(order uint64) error {
-	if order < dom.meta.Order {
-		return fmt.Errorf("it has seen order %d, %d is older: %w", dom.meta.Order, order, messages.Conflict)
+func (dom domain) fence(f drivers.Fence) error {
+	if err := f.Against(dom.meta.fence()); err != nil || f == dom.meta.fence() {
+		return err
 	}
-	if order == dom.meta.Order {
-		return nil
-	}
-	dom.meta.Order = order
+	dom.meta.Epoch, dom.meta.Order = f.Epoch, f.Order
 	text, err := dom.meta.update()
 	if err != nil {
 		return err

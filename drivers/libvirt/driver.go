@@ -12,6 +12,8 @@ import (
 
 	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/drivers/internal/feed"
+	"github.com/troupe-cloud/troupe/drivers/internal/gate"
+	"github.com/troupe-cloud/troupe/drivers/internal/shared"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -20,6 +22,10 @@ type Driver struct {
 	cfg   Config
 	kind  string // of new domains: kvm or qemu
 	cache string // of their disks
+	gate  *gate.Gate
+
+	storage *shared.Storage   // nil: the disks are this host's own
+	halfway func(what string) // tests: called between the check of a fence and the act
 
 	feed    feed.Feed
 	look    chan struct{}
@@ -56,6 +62,13 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		cfg: cfg, kind: hostDomainType(), cache: cfg.cacheMode(),
 		look: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
 		pending: map[string]bool{}, waiting: map[string]map[int]chan struct{}{}, locks: map[string]*operation{},
+	}
+	d.gate = gate.New(cfg.gatePath())
+	if cfg.Shared {
+		var err error
+		if d.storage, err = shared.Open(ctx, cfg.Dir); err != nil {
+			return nil, wrap("open the instances' folder", "", err)
+		}
 	}
 	d.close = sync.OnceFunc(func() { close(d.closing) })
 	l, err := call(ctx, func() (*link, error) {
@@ -106,8 +119,8 @@ func ask[T any](ctx context.Context, d *Driver, what, id string, f func(*lv.Conn
 const abandonAfter = 10 * time.Second
 
 // change runs a changing operation: one at a time for an instance, even if the
-// caller has given one up that is still under way.
-func (d *Driver) change(ctx context.Context, what, id string, f func(context.Context, *lv.Connect) error) error {
+// caller has given one up that is still under way; and inside the gate.
+func (d *Driver) change(ctx context.Context, what, id string, fence drivers.Fence, f func(context.Context, *turn, *lv.Connect) error) error {
 	unlock, err := d.lock(ctx, id)
 	if err != nil {
 		return wrap(what, id, err)
@@ -118,7 +131,7 @@ func (d *Driver) change(ctx context.Context, what, id string, f func(context.Con
 		conn, err := d.connection()
 		if err == nil {
 			defer conn.Close()
-			err = f(ctx, conn)
+			err = d.takeTurn(ctx, what, fence, func(t *turn) error { return f(ctx, t, conn) })
 		}
 		done <- wrap(what, id, err)
 	}()

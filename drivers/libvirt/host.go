@@ -21,6 +21,9 @@ const housekeeping = time.Minute
 func (d *Driver) Inventory(ctx context.Context) (*messages.Inventory, error) {
 	return ask(ctx, d, "inventory", "", func(conn *lv.Connect) (*messages.Inventory, error) {
 		inv := &messages.Inventory{HypervisorHostname: d.cfg.Name, HypervisorType: "QEMU", HostIp: d.cfg.HostIP}
+		if d.storage != nil {
+			inv.Storage = d.storage.ID
+		}
 		node, err := conn.GetNodeInfo()
 		if err != nil {
 			return nil, err

@@ -15,12 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/drivers/drivertest"
 	"github.com/troupe-cloud/troupe/drivers/libvirt/flatnet"
+	"github.com/troupe-cloud/troupe/drivers/libvirt/node"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -31,6 +33,7 @@ func TestConformance(t *testing.T) {
 	drivertest.Run(t, func(t *testing.T) drivertest.Fixture {
 		return drivertest.Fixture{
 			Driver: r.driver, Spec: r.spec, Broken: r.broken(t), Leavings: r.leavings,
+			Epoch: r.newEpoch(), Second: r.second,
 			Half: func(t *testing.T, s *messages.DomainSpec) {
 				half++
 				r.half(t, s, half%2 == 0)
@@ -44,6 +47,65 @@ func TestConformance(t *testing.T) {
 			},
 		}
 	})
+}
+
+// TestSharedStorage moves a disk between two hypervisors on one folder.
+func TestSharedStorage(t *testing.T) {
+	r := realHypervisor(t)
+	b := node.Node{Dir: r.dir, Name: "b", Namespace: r.node.Namespace}
+	must(t, b.Start(t.Context()))
+	t.Cleanup(func() { must(t, b.Stop(context.Background())) })
+	dir := filepath.Join(r.dir, "shared")
+	driver := func(name, uri string) *Driver {
+		d, err := New(t.Context(), Config{URI: uri, Dir: dir, Shared: true, Images: r.images, Network: r.net, Name: name,
+			SocketDir: filepath.Join(r.dir, name), Log: zerolog.New(os.Stderr).Level(zerolog.ErrorLevel)})
+		must(t, err)
+		t.Cleanup(func() { must(t, d.Close()) })
+		return d
+	}
+	first, second := driver("first", r.node.URI()), driver("second", b.URI())
+	drivertest.RunSome(t, func(*testing.T) drivertest.Fixture {
+		return drivertest.Fixture{
+			Driver: first, Spec: r.spec, Epoch: r.newEpoch(),
+			Neighbour: func(*testing.T) drivers.Driver { return second },
+			Leavings: func(t *testing.T, id string) (left []string) {
+				if _, err := os.Lstat(first.cfg.instanceDir(id)); err == nil {
+					left = append(left, first.cfg.instanceDir(id))
+				}
+				if owners, _ := filepath.Glob(filepath.Join(dir, ".owners", id)); len(owners) > 0 {
+					left = append(left, owners...)
+				}
+				return left
+			},
+		}
+	}, "release")
+	drivertest.RunSome(t, func(*testing.T) drivertest.Fixture {
+		return drivertest.Fixture{
+			Driver: first, Spec: r.spec, Epoch: r.newEpoch(),
+			Neighbour: func(*testing.T) drivers.Driver { return second },
+		}
+	}, "share")
+}
+
+// second is another driver of the same hypervisor.
+func (r *real) second(t *testing.T, halfway func()) drivers.Driver {
+	t.Helper()
+	d, err := New(t.Context(), r.driver.cfg)
+	must(t, err)
+	d.halfway = func(string) { halfway() }
+	t.Cleanup(func() { must(t, d.Close()) })
+	return d
+}
+
+// newEpoch is one that no test has used.
+func (r *real) newEpoch() uint64 {
+	r.epoch += drivertest.EpochStep
+	return r.epoch
+}
+
+// at is the fence of an order in the newest epoch.
+func (r *real) at(order uint64) drivers.Fence {
+	return drivers.Fence{Epoch: r.epoch + drivertest.EpochStep, Order: order}
 }
 
 func must(t *testing.T, err error) {
@@ -64,7 +126,7 @@ func (r *real) restart(t *testing.T) {
 // a definition that was never started.
 func (r *real) half(t *testing.T, s *messages.DomainSpec, defined bool) {
 	t.Helper()
-	m, err := r.driver.files(t.Context(), s)
+	m, err := r.driver.files(t.Context(), s, r.images[s.GetImageSha256()])
 	must(t, err)
 	must(t, r.driver.cfg.tellNetwork(t.Context(), s.GetInstanceId()))
 	if !defined {
@@ -158,7 +220,7 @@ func TestBoot(t *testing.T) {
 	r := realHypervisor(t)
 	s := r.spec()
 	id := s.GetInstanceId()
-	t.Cleanup(func() { _ = r.driver.Delete(context.Background(), id, 1<<40) })
+	t.Cleanup(func() { _ = r.driver.Delete(context.Background(), id, r.at(1<<40)) })
 	s.ConfigFiles["openstack/latest/user_data"] = []byte(userData)
 	asked := r.metadata(t)
 	must(t, r.driver.Build(t.Context(), s))
@@ -189,17 +251,17 @@ func TestBoot(t *testing.T) {
 	if _, err := os.Stat(r.driver.VNC(id)); err != nil {
 		t.Error(err)
 	}
-	must(t, r.driver.Stop(t.Context(), id, 2, time.Minute))
+	must(t, r.driver.Stop(t.Context(), id, r.at(2), time.Minute))
 	if out := r.console(t, id, "TESTIMG SHUTDOWN", 1); !strings.Contains(string(out), "TESTIMG ACPI power-button") {
 		t.Error("the guest was not asked to power off")
 	}
 	// The network forgets, as at a reboot of the host; a start tells it again.
 	must(t, r.net.Remove(t.Context(), id))
-	must(t, r.driver.Start(t.Context(), id, 3))
+	must(t, r.driver.Start(t.Context(), id, r.at(3)))
 	if !r.net.Has(id) || !r.locked(t, r.taps[id]) {
 		t.Error("after a start the network does not know the guest, or lets it be anybody")
 	}
-	must(t, r.driver.Delete(t.Context(), id, 3))
+	must(t, r.driver.Delete(t.Context(), id, r.at(3)))
 	if left := r.leavings(t, id); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
@@ -210,7 +272,7 @@ func TestDeathWhileAway(t *testing.T) {
 	r := realHypervisor(t)
 	s := r.spec()
 	id := s.GetInstanceId()
-	t.Cleanup(func() { _ = r.driver.Delete(context.Background(), id, 1<<40) })
+	t.Cleanup(func() { _ = r.driver.Delete(context.Background(), id, r.at(1<<40)) })
 	must(t, r.driver.Build(t.Context(), s))
 	events := r.driver.Watch(t.Context())
 	if e := <-events; e.Kind != drivers.Connected {
@@ -236,7 +298,7 @@ func TestDeathWhileAway(t *testing.T) {
 	if err != nil || dom.Power != messages.PowerState_POWER_STATE_CRASHED {
 		t.Errorf("found %+v, %v", dom, err)
 	}
-	must(t, r.driver.Delete(t.Context(), id, 2))
+	must(t, r.driver.Delete(t.Context(), id, r.at(2)))
 	if left := r.leavings(t, id); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
@@ -254,7 +316,7 @@ func TestRawImage(t *testing.T) {
 	s := r.spec()
 	s.ImageSha256, s.ImageFormat, s.DiskGib = sum, "raw", 0
 	id := s.GetInstanceId()
-	t.Cleanup(func() { _ = r.driver.Delete(context.Background(), id, 1<<40) })
+	t.Cleanup(func() { _ = r.driver.Delete(context.Background(), id, r.at(1<<40)) })
 	must(t, r.driver.Build(t.Context(), s))
 	info, err := tool(t.Context(), "qemu-img", "info", "-U", "--output=json", "-f", "qcow2", "--", r.driver.cfg.file(id, diskName))
 	must(t, err)
@@ -263,7 +325,7 @@ func TestRawImage(t *testing.T) {
 			t.Errorf("the disk lacks %s: %s", want, info)
 		}
 	}
-	must(t, r.driver.Delete(t.Context(), id, 2))
+	must(t, r.driver.Delete(t.Context(), id, r.at(2)))
 }
 
 // TestManyAtOnce builds and deletes several guests at the same time.
@@ -276,7 +338,7 @@ func TestManyAtOnce(t *testing.T) {
 			if err := r.driver.Build(t.Context(), s); err != nil {
 				return err
 			}
-			return r.driver.Delete(t.Context(), s.GetInstanceId(), 2)
+			return r.driver.Delete(t.Context(), s.GetInstanceId(), r.at(2))
 		})
 	}
 	must(t, g.Wait())

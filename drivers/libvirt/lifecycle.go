@@ -12,6 +12,8 @@ import (
 	lv "libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
 
+	"github.com/troupe-cloud/troupe/drivers"
+	"github.com/troupe-cloud/troupe/drivers/internal/shared"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -20,47 +22,59 @@ import (
 const pressAgain = 5 * time.Second
 
 // Start makes a defined domain run.
-func (d *Driver) Start(ctx context.Context, id string, order uint64) error {
-	return d.fenced(ctx, "start", id, order, func(ctx context.Context, _ *lv.Connect, dom domain) error {
-		return d.run(ctx, dom)
+func (d *Driver) Start(ctx context.Context, id string, f drivers.Fence) error {
+	return d.fenced(ctx, "start", id, f, func(ctx context.Context, _ *turn, dom domain) error {
+		return d.run(ctx, dom, f.Order)
 	})
 }
 
 // Stop powers the domain off; with grace the guest is asked first.
-func (d *Driver) Stop(ctx context.Context, id string, order uint64, grace time.Duration) error {
-	return d.fenced(ctx, "stop", id, order, func(ctx context.Context, _ *lv.Connect, dom domain) error {
-		return d.halt(ctx, dom, grace)
+func (d *Driver) Stop(ctx context.Context, id string, f drivers.Fence, grace time.Duration) error {
+	return d.fenced(ctx, "stop", id, f, func(ctx context.Context, t *turn, dom domain) error {
+		return d.halt(ctx, t, dom, grace)
 	})
 }
 
 // Reboot powers the domain off as Stop does, and on again.
-func (d *Driver) Reboot(ctx context.Context, id string, order uint64, grace time.Duration) error {
-	return d.fenced(ctx, "reboot", id, order, func(ctx context.Context, _ *lv.Connect, dom domain) error {
-		if err := d.halt(ctx, dom, grace); err != nil {
+func (d *Driver) Reboot(ctx context.Context, id string, f drivers.Fence, grace time.Duration) error {
+	return d.fenced(ctx, "reboot", id, f, func(ctx context.Context, t *turn, dom domain) error {
+		if err := d.halt(ctx, t, dom, grace); err != nil {
 			return err
 		}
-		return d.run(ctx, dom)
+		return d.run(ctx, dom, f.Order)
 	})
 }
 
-// fenced runs an operation on a domain that is there, once its order is written.
-func (d *Driver) fenced(ctx context.Context, what, id string, order uint64, f func(context.Context, *lv.Connect, domain) error) error {
-	return d.change(ctx, what, id, func(ctx context.Context, conn *lv.Connect) error {
+// fenced runs an operation on a domain that is there, once its fence is written.
+func (d *Driver) fenced(ctx context.Context, what, id string, f drivers.Fence, do func(context.Context, *turn, domain) error) error {
+	return d.change(ctx, what, id, f, func(ctx context.Context, t *turn, conn *lv.Connect) error {
 		dom, err := find(conn, id)
 		if err != nil {
 			return err
 		}
 		defer dom.Free()
-		if err := dom.fence(order); err != nil {
+		if err := dom.fence(f); err != nil {
 			return err
 		}
-		return f(ctx, conn, dom)
+		return do(ctx, t, dom)
 	})
 }
 
-// run makes the domain run, on a network that knows it. A running domain is
+// run makes the domain run, on a disk that is this host's.
+func (d *Driver) run(ctx context.Context, dom domain, order uint64) error {
+	return d.withDisk(ctx, dom.meta.Instance, func(disk *shared.Disk) error {
+		if disk != nil {
+			if err := disk.Keep(d.cfg.Name, order); err != nil {
+				return err
+			}
+		}
+		return d.launch(ctx, dom)
+	})
+}
+
+// launch makes the domain run, on a network that knows it. A running domain is
 // success; a paused one goes on.
-func (d *Driver) run(ctx context.Context, dom domain) error {
+func (d *Driver) launch(ctx context.Context, dom domain) error {
 	if err := d.cfg.tellNetwork(ctx, dom.meta.Instance); err != nil {
 		return err
 	}
@@ -69,7 +83,7 @@ func (d *Driver) run(ctx context.Context, dom domain) error {
 	}
 	if err := d.plug(ctx, dom); err != nil {
 		// Without it the guest could take another's address: better not at all.
-		return errors.Join(err, d.halt(context.WithoutCancel(ctx), dom, 0))
+		return errors.Join(err, d.powerOff(context.WithoutCancel(ctx), dom))
 	}
 	return nil
 }
@@ -125,13 +139,17 @@ func (d *Driver) plug(ctx context.Context, dom domain) error {
 }
 
 // halt powers the domain off, asking the guest first if there is grace.
-func (d *Driver) halt(ctx context.Context, dom domain, grace time.Duration) error {
+func (d *Driver) halt(ctx context.Context, t *turn, dom domain, grace time.Duration) error {
 	if grace > 0 {
-		off, err := d.askToHalt(ctx, dom, grace)
+		off, err := d.askToHalt(ctx, t, dom, grace)
 		if off || err != nil {
 			return err
 		}
 	}
+	return d.powerOff(ctx, dom)
+}
+
+func (d *Driver) powerOff(ctx context.Context, dom domain) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -146,7 +164,7 @@ func (d *Driver) halt(ctx context.Context, dom domain, grace time.Duration) erro
 
 // askToHalt presses the power button and waits for the event that the domain is
 // off. It says whether it is.
-func (d *Driver) askToHalt(ctx context.Context, dom domain, grace time.Duration) (off bool, err error) {
+func (d *Driver) askToHalt(ctx context.Context, t *turn, dom domain, grace time.Duration) (off bool, err error) {
 	changed, end := d.await(dom.meta.Instance)
 	defer end()
 	deadline := time.NewTimer(grace)
@@ -164,17 +182,24 @@ func (d *Driver) askToHalt(ctx context.Context, dom domain, grace time.Duration)
 				return false, err
 			}
 		}
-		select {
-		case <-changed:
-			if d.disconnected() {
-				return false, fmt.Errorf("the connection to libvirt ended: %w", messages.Unavailable)
+		over := false
+		err = t.outside(ctx, func() error {
+			select {
+			case <-changed:
+				if d.disconnected() {
+					return fmt.Errorf("the connection to libvirt ended: %w", messages.Unavailable)
+				}
+			case <-press.C:
+				pressed = false
+			case <-deadline.C:
+				over = true
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-		case <-press.C:
-			pressed = false
-		case <-deadline.C:
-			return false, nil
-		case <-ctx.Done():
-			return false, ctx.Err()
+			return nil
+		})
+		if over || err != nil {
+			return false, err
 		}
 	}
 }

@@ -15,13 +15,14 @@ const (
 	namePrefix     = "troupe-" // of a domain's name; the instance id follows
 )
 
-// metadata is what we write into a domain. Order is what counts; the rest is for
+// metadata is what we write into a domain. The fence is what counts; the rest is for
 // people who look with virsh.
 type metadata struct {
 	XMLName   xml.Name
 	Namespace string `xml:"xmlns:troupe,attr,omitempty"`
 	Instance  string `xml:"id,attr"`
-	Order     uint64 `xml:"order,attr"` // the newest seen
+	Order     uint64 `xml:"order,attr"` // the newest seen, as the epoch
+	Epoch     uint64 `xml:"epoch,attr,omitempty"`
 	Project   string `xml:"project,attr,omitempty"`
 	User      string `xml:"user,attr,omitempty"`
 	Name      string `xml:"name,attr,omitempty"`
@@ -31,10 +32,12 @@ type metadata struct {
 
 func metadataOf(s *messages.DomainSpec) metadata {
 	return metadata{
-		Instance: s.GetInstanceId(), Order: s.GetOrder(), Project: s.GetProjectId(), User: s.GetUserId(),
+		Instance: s.GetInstanceId(), Order: s.GetOrder(), Epoch: s.GetEpoch(), Project: s.GetProjectId(), User: s.GetUserId(),
 		Name: s.GetName(), Flavor: s.GetFlavorName(), Image: s.GetImageId(),
 	}
 }
+
+func (m metadata) fence() drivers.Fence { return drivers.Fence{Epoch: m.Epoch, Order: m.Order} }
 
 // definition is the element as a domain's definition has it.
 func (m metadata) definition() (string, error) {

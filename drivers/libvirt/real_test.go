@@ -41,19 +41,20 @@ type real struct {
 	images testImages
 	image  string // its SHA-256
 	next   atomic.Uint32
+	epoch  uint64            // the newest that was used
 	taps   map[string]string // of the specs that were made, by instance
 }
 
 var (
-	shared     *real
-	sharedErr  error
-	sharedOnce sync.Once
+	only     *real
+	realErr  error
+	realOnce sync.Once
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared != nil {
-		if err := shared.close(); err != nil {
+	if only != nil {
+		if err := only.close(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
@@ -67,14 +68,14 @@ func realHypervisor(t *testing.T) *real {
 	if testing.Short() {
 		t.Skip("real guests take long")
 	}
-	sharedOnce.Do(func() { shared, sharedErr = startReal() })
-	if sharedErr != nil {
+	realOnce.Do(func() { only, realErr = startReal() })
+	if realErr != nil {
 		if os.Getenv("TROUPE_TEST_REQUIRE_LIBVIRT") == "1" {
-			t.Fatal(sharedErr)
+			t.Fatal(realErr)
 		}
-		t.Skip(sharedErr)
+		t.Skip(realErr)
 	}
-	return shared
+	return only
 }
 
 func startReal() (started *real, err error) {
@@ -170,7 +171,7 @@ func (r *real) spec() *messages.DomainSpec {
 	port := uuid.NewString()
 	r.taps[id] = tapName(port)
 	return &messages.DomainSpec{
-		InstanceId: id, Name: "test", ProjectId: uuid.NewString(), Vcpus: 1, RamMib: 128, DiskGib: 1, Order: 1,
+		InstanceId: id, Name: "test", ProjectId: uuid.NewString(), Vcpus: 1, RamMib: 128, DiskGib: 1, Order: 1, Epoch: r.epoch + drivertest.EpochStep,
 		ImageSha256: r.image, ImageFormat: "qcow2", ConfigDrive: true,
 		Nics: []*messages.DomainNIC{{PortId: port, Mac: fmt.Sprintf("fa:16:3e:00:%02x:%02x", n>>8, n&255),
 			Address: fmt.Sprintf("10.88.%d.%d", 1+n>>8, n&255), PrefixLength: 16, Mtu: 1450}},

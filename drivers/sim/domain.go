@@ -14,6 +14,7 @@ type domain struct {
 	Hostname string `json:"n,omitempty"`
 	Address  string `json:"a,omitempty"`
 	Order    uint64 `json:"o"`
+	Epoch    uint64 `json:"e,omitempty"`
 	RAMMiB   int64  `json:"r"`
 	DiskGiB  int32  `json:"g"`
 	VCPUs    uint16 `json:"c"`
@@ -29,7 +30,7 @@ const (
 
 func newDomain(s *messages.DomainSpec) domain {
 	dom := domain{
-		Hostname: strings.Clone(drivers.Hostname(s)), Order: s.GetOrder(), Power: shutdown,
+		Hostname: strings.Clone(drivers.Hostname(s)), Order: s.GetOrder(), Epoch: s.GetEpoch(), Power: shutdown,
 		RAMMiB: s.GetRamMib(), DiskGiB: int32(drivers.DiskGiB(s)), VCPUs: uint16(s.GetVcpus()),
 	}
 	if dom.Hostname == "" {
@@ -42,8 +43,14 @@ func newDomain(s *messages.DomainSpec) domain {
 }
 
 func (dom domain) seen(id string) drivers.Domain {
-	return drivers.Domain{ID: id, Power: messages.PowerState(dom.Power), Order: dom.Order}
+	return drivers.Domain{ID: id, Power: messages.PowerState(dom.Power), Fence: dom.fence()}
 }
+
+// fence is the newest that the domain has seen.
+func (dom domain) fence() drivers.Fence { return drivers.Fence{Epoch: dom.Epoch, Order: dom.Order} }
+
+// see notes a fence.
+func (dom *domain) see(f drivers.Fence) { dom.Epoch, dom.Order = f.Epoch, f.Order }
 
 // maxConsoleBoots bounds the console: older boots are forgotten, as a real log
 // would be rotated away.
@@ -84,7 +91,7 @@ func (u *usage) count(dom domain, n int64) {
 }
 
 // room refuses what does not fit: Exhausted if it may fit another time.
-func (d *Driver) room(kind string, used, more int64, have int64, ratio float64) error {
+func (d *machine) room(kind string, used, more int64, have int64, ratio float64) error {
 	if limit := int64(float64(have) * ratio); used+more > limit {
 		return fmt.Errorf("hypervisor %s has %d of %d %s in use, %d more do not fit: %w",
 			d.cfg.Name, used, limit, kind, more, messages.Exhausted)

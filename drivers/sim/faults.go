@@ -15,10 +15,11 @@ const (
 	OpStop
 	OpReboot
 	OpDelete
+	OpRelease
 )
 
 func (o Op) String() string {
-	return [...]string{"?", "build", "start", "stop", "reboot", "delete"}[o]
+	return [...]string{"?", "build", "start", "stop", "reboot", "delete", "release"}[o]
 }
 
 // Fault is what goes wrong with one operation.
@@ -64,7 +65,7 @@ func (c Chances) Hook(seed uint64) Hook {
 	}
 }
 
-func (d *Driver) fault(op Op, id string) Fault {
+func (d *machine) fault(op Op, id string) Fault {
 	if d.cfg.Fault == nil {
 		return None
 	}

@@ -28,6 +28,10 @@ type Journal struct {
 // above it, it is once it has grown fourfold.
 const minCompact = 8 << 20
 
+// theHost is the id of the entry that is about the hypervisor itself: of its
+// domain only the epoch counts.
+const theHost = ""
+
 // entry is one line of the file: a domain as it is now, or its removal.
 type entry struct {
 	Host   string  `json:"h"`

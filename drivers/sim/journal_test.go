@@ -17,8 +17,8 @@ func TestDomainsOutliveTheProcess(t *testing.T) {
 	must(t, a.Build(t.Context(), stays))
 	must(t, a.Build(t.Context(), goes))
 	must(t, b.Half(half))
-	must(t, a.Stop(t.Context(), stays.InstanceId, 9, 0))
-	must(t, a.Delete(t.Context(), goes.InstanceId, 9))
+	must(t, a.Stop(t.Context(), stays.InstanceId, at(9), 0))
+	must(t, a.Delete(t.Context(), goes.InstanceId, at(9)))
 	want, used := a.domains[stays.InstanceId], a.used
 	// The file is left as a kill leaves it: not closed, and its last line torn.
 	f, err := os.OpenFile(filepath.Join(dir, "domains.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
@@ -36,11 +36,15 @@ func TestDomainsOutliveTheProcess(t *testing.T) {
 	if len(b.domains) != 1 || b.domains[half.InstanceId].Power != shutdown {
 		t.Errorf("b has %v", b.domains)
 	}
-	must(t, a.Delete(t.Context(), stays.InstanceId, 10))
+	must(t, a.Delete(t.Context(), stays.InstanceId, at(10)))
 	must(t, j.Close())
 	j, err = OpenJournal(dir)
 	must(t, err)
-	if left := j.take("a"); len(left) != 0 {
+	left := j.take("a")
+	if left[theHost].Epoch != 1 {
+		t.Errorf("the newest epoch was forgotten: %v", left)
+	}
+	if delete(left, theHost); len(left) != 0 {
 		t.Errorf("deleted domains came back: %v", left)
 	}
 	must(t, j.Close())
@@ -53,11 +57,11 @@ func TestJournalIsCompacted(t *testing.T) {
 	s := spec()
 	must(t, d.Build(t.Context(), s))
 	j.size = minCompact // as if this much had been written
-	must(t, d.Stop(t.Context(), s.InstanceId, 2, 0))
+	must(t, d.Stop(t.Context(), s.InstanceId, at(2), 0))
 	if info, err := os.Stat(j.path); err != nil || info.Size() > 1000 || info.Size() != j.size {
 		t.Errorf("after compaction: %v %v, thought to be %d", info, err, j.size)
 	}
-	must(t, d.Start(t.Context(), s.InstanceId, 3))
+	must(t, d.Start(t.Context(), s.InstanceId, at(3)))
 	all, err := load(j.path)
 	must(t, err)
 	if got := all["a"][s.InstanceId]; got != d.domains[s.InstanceId] {
@@ -98,7 +102,7 @@ func BenchmarkBuildDelete(b *testing.B) {
 		if err := d.Build(b.Context(), s); err != nil {
 			b.Fatal(err)
 		}
-		if err := d.Delete(b.Context(), s.InstanceId, 2); err != nil {
+		if err := d.Delete(b.Context(), s.InstanceId, at(2)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/drivers/internal/feed"
+	"github.com/troupe-cloud/troupe/drivers/internal/shared"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -33,6 +34,7 @@ type Config struct {
 	Fault   Hook           // nil: nothing goes wrong
 	Journal *Journal       // nil: domains end with the process
 	Images  drivers.Images // nil: every image is there
+	Shared  *Shared        // storage that hosts share; nil: disks are the host's own
 	Seed    uint64         // of the latencies' jitter
 }
 
@@ -54,12 +56,19 @@ type Latency struct {
 	Jitter                             float64       // share of a latency that varies, 0 to 1
 }
 
-// Driver is one simulated hypervisor. It implements drivers.Driver.
+// Driver is a way to one simulated hypervisor. It implements drivers.Driver.
 type Driver struct {
+	*machine
+	halfway func(Op) // tests: called between the check of a fence and the act
+}
+
+// machine is the hypervisor itself.
+type machine struct {
 	cfg Config
 
 	mu        sync.Mutex
 	rand      rand.PCG
+	epoch     uint64 // the newest seen
 	domains   map[string]domain
 	used      usage
 	lost      bool // the connection
@@ -70,6 +79,12 @@ type Driver struct {
 }
 
 var _ drivers.Driver = (*Driver)(nil)
+
+// Shared is storage that hosts share, in one process or several.
+type Shared = shared.Storage
+
+// OpenShared opens shared storage in a folder, or makes it.
+func OpenShared(ctx context.Context, dir string) (*Shared, error) { return shared.Open(ctx, dir) }
 
 // New makes a hypervisor, with the domains the journal has for its name.
 func New(cfg Config) *Driver {
@@ -90,14 +105,22 @@ func New(cfg Config) *Driver {
 	if cfg.DiskGiB <= 0 {
 		cfg.DiskGiB = DefaultDiskGiB
 	}
-	d := &Driver{cfg: cfg, rand: *rand.NewPCG(cfg.Seed, hash(cfg.Name)), domains: map[string]domain{}}
+	m := &machine{cfg: cfg, rand: *rand.NewPCG(cfg.Seed, hash(cfg.Name)), domains: map[string]domain{}}
 	for id, dom := range cfg.Journal.take(cfg.Name) {
-		d.domains[id] = dom
-		d.used.add(dom)
+		if id == theHost {
+			m.epoch = dom.Epoch
+			continue
+		}
+		m.domains[id] = dom
+		m.used.add(dom)
 	}
-	d.feed.Connected()
-	return d
+	m.feed.Connected()
+	return &Driver{machine: m}
 }
+
+// Second is another way to the same hypervisor, as another process would have.
+// Its operations call halfway, if not nil, between their checks and their acts.
+func (d *Driver) Second(halfway func(Op)) *Driver { return &Driver{d.machine, halfway} }
 
 // Watch reports changes until ctx ends; Connected comes first.
 func (d *Driver) Watch(ctx context.Context) <-chan drivers.Event { return d.feed.Watch(ctx) }
@@ -107,12 +130,16 @@ func (d *Driver) Inventory(ctx context.Context) (*messages.Inventory, error) {
 	if err := d.reach(ctx); err != nil {
 		return nil, err
 	}
-	return &messages.Inventory{
+	inv := &messages.Inventory{
 		HypervisorHostname: d.cfg.Name, HypervisorType: "sim", HypervisorVersion: 1000000,
 		Vcpus: d.cfg.VCPUs, RamMib: d.cfg.RAMMiB, DiskGib: d.cfg.DiskGiB,
 		HostIp: "127.0.0.1", Arch: "x86_64",
 		CpuInfoJson: fmt.Sprintf(`{"arch":"x86_64","model":"sim","vendor":"sim","features":[],"topology":{"cells":1,"sockets":1,"cores":%d,"threads":1}}`, d.cfg.VCPUs),
-	}, nil
+	}
+	if d.cfg.Shared != nil {
+		inv.Storage = d.cfg.Shared.ID
+	}
+	return inv, nil
 }
 
 // Domains lists all domains, ordered by id.
@@ -170,7 +197,7 @@ func (d *Driver) Close() error {
 }
 
 // reach fails if the hypervisor cannot be talked to.
-func (d *Driver) reach(ctx context.Context) error {
+func (d *machine) reach(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("hypervisor %s: %w: %w", d.cfg.Name, ctx.Err(), messages.Unavailable)
 	}
@@ -182,11 +209,11 @@ func (d *Driver) reach(ctx context.Context) error {
 	return nil
 }
 
-func (d *Driver) noConnection() error {
+func (d *machine) noConnection() error {
 	return fmt.Errorf("hypervisor %s: no connection: %w", d.cfg.Name, messages.Unavailable)
 }
 
-func (d *Driver) find(id string) (domain, error) {
+func (d *machine) find(id string) (domain, error) {
 	dom, ok := d.domains[id]
 	if !ok {
 		return dom, fmt.Errorf("hypervisor %s has no domain %s: %w", d.cfg.Name, id, messages.NotFound)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
+	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/drivers/drivertest"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -20,11 +21,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func spec() *messages.DomainSpec {
 	return &messages.DomainSpec{
-		InstanceId: uuid.NewString(), Name: "a", Vcpus: 1, RamMib: 512, DiskGib: 1, Order: 1,
+		InstanceId: uuid.NewString(), Name: "a", Vcpus: 1, RamMib: 512, DiskGib: 1, Order: 1, Epoch: 1,
 		ImageSha256: strings.Repeat("a", 64), ImageFormat: "qcow2", ImageVirtualBytes: 40 << 20,
 		ConfigFiles: map[string][]byte{"openstack/latest/meta_data.json": []byte(`{"hostname":"` + drivertest.Hostname + `"}`)},
 	}
 }
+
+// at is the fence of an order in the first epoch.
+func at(order uint64) drivers.Fence { return drivers.Fence{Epoch: 1, Order: order} }
 
 func broken(kind error, change func(*messages.DomainSpec)) drivertest.Broken {
 	s := spec()
@@ -38,6 +42,10 @@ func fixture(cfg Config) func(*testing.T) drivertest.Fixture {
 		t.Cleanup(func() { _ = d.Close() })
 		return drivertest.Fixture{
 			Driver: d, Spec: spec,
+			Second: func(_ *testing.T, halfway func()) drivers.Driver {
+				return d.Second(func(Op) { halfway() })
+			},
+			Neighbour: neighbour(cfg),
 			Broken: map[string]drivertest.Broken{
 				"disk smaller than the image": broken(messages.Invalid, func(s *messages.DomainSpec) { s.ImageVirtualBytes = 2 << 30 }),
 				"more memory than there is":   broken(messages.Exhausted, func(s *messages.DomainSpec) { s.RamMib = 1 << 20 }),
@@ -62,6 +70,21 @@ func fixture(cfg Config) func(*testing.T) drivertest.Fixture {
 			},
 		}
 	}
+}
+
+// neighbour is another host on the same shared storage; nil if there is none.
+func neighbour(cfg Config) func(*testing.T) drivers.Driver {
+	if cfg.Shared == nil {
+		return nil
+	}
+	cfg.Name += "-neighbour"
+	return func(*testing.T) drivers.Driver { return New(cfg) }
+}
+
+func TestConformanceOnSharedStorage(t *testing.T) {
+	storage, err := OpenShared(t.Context(), t.TempDir())
+	must(t, err)
+	drivertest.Run(t, fixture(Config{Name: "a", Shared: storage}))
 }
 
 func must(t *testing.T, err error) {
@@ -137,13 +160,13 @@ func TestCapacityIsGivenBack(t *testing.T) {
 	if err := d.Build(t.Context(), c); !errors.Is(err, messages.Exhausted) {
 		t.Errorf("a third: got %v", err)
 	}
-	must(t, d.Stop(t.Context(), a.InstanceId, 2, 0))
+	must(t, d.Stop(t.Context(), a.InstanceId, at(2), 0))
 	must(t, d.Build(t.Context(), c))
-	if err := d.Start(t.Context(), a.InstanceId, 3); !errors.Is(err, messages.Exhausted) {
+	if err := d.Start(t.Context(), a.InstanceId, at(3)); !errors.Is(err, messages.Exhausted) {
 		t.Errorf("start without memory: got %v", err)
 	}
-	must(t, d.Delete(t.Context(), b.InstanceId, 2))
-	must(t, d.Start(t.Context(), a.InstanceId, 3))
+	must(t, d.Delete(t.Context(), b.InstanceId, at(2)))
+	must(t, d.Start(t.Context(), a.InstanceId, at(3)))
 }
 
 func TestNoGoroutineWhileIdle(t *testing.T) {

@@ -1,7 +1,10 @@
 package sim
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/troupe-cloud/troupe/drivers"
@@ -9,13 +12,10 @@ import (
 )
 
 // set gives the domain its power; boot starts it anew even if it runs already.
-func (d *Driver) set(id string, order uint64, power uint8, boot bool) error {
+func (d *machine) set(id string, f drivers.Fence, power uint8, boot bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	dom, err := d.find(id)
-	if err == nil {
-		err = checkOrder(dom, id, order)
-	}
+	dom, err := d.fenced(id, f)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,8 @@ func (d *Driver) set(id string, order uint64, power uint8, boot bool) error {
 	if power == running && (boot || dom.Power != running) {
 		dom.Boots++
 	}
-	dom.Power, dom.Order = power, order
+	dom.Power = power
+	dom.see(f)
 	if dom == was {
 		return nil
 	}
@@ -42,7 +43,7 @@ func (d *Driver) set(id string, order uint64, power uint8, boot bool) error {
 }
 
 // put stores the domain and its share of the capacity. Called with mu held.
-func (d *Driver) put(id string, dom domain) error {
+func (d *machine) put(id string, dom domain) error {
 	if err := d.cfg.Journal.write(d.cfg.Name, id, &dom); err != nil {
 		return fmt.Errorf("hypervisor %s: %w: %w", d.cfg.Name, err, messages.Internal)
 	}
@@ -54,10 +55,14 @@ func (d *Driver) put(id string, dom domain) error {
 	return nil
 }
 
-// remove ends the domain. tell says whether anybody could have seen it.
-func (d *Driver) remove(id string, tell bool) error {
+// remove ends the domain, if the fence lets it. tell says whether anybody could
+// have seen it.
+func (d *machine) remove(id string, f drivers.Fence, tell bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if _, err := d.fenced(id, f); err != nil && !errors.Is(err, messages.NotFound) {
+		return err
+	}
 	dom, ok := d.domains[id]
 	if !ok {
 		return nil
@@ -68,18 +73,18 @@ func (d *Driver) remove(id string, tell bool) error {
 	d.used.remove(dom)
 	delete(d.domains, id)
 	if tell {
-		d.feed.Emit(drivers.Event{Kind: drivers.Gone, Domain: drivers.Domain{ID: id, Order: dom.Order}})
+		d.feed.Emit(drivers.Event{Kind: drivers.Gone, Domain: drivers.Domain{ID: id, Fence: dom.fence()}})
 	}
 	return nil
 }
 
 // undo takes back a definition, if the hypervisor can still be told to.
-func (d *Driver) undo(id string) {
+func (d *machine) undo(id string, f drivers.Fence) {
 	d.mu.Lock()
 	lost := d.lost
 	d.mu.Unlock()
 	if !lost {
-		_ = d.remove(id, false) // the build's own error is the one to tell
+		_ = d.remove(id, f, false) // the build's own error is the one to tell
 	}
 }
 
@@ -114,7 +119,9 @@ func (d *Driver) PowerOff(id string) {
 
 // Vanish removes the domain behind everybody's back, as an operator with the
 // hypervisor's own tools would.
-func (d *Driver) Vanish(id string) { _ = d.remove(id, true) }
+func (d *Driver) Vanish(id string) {
+	_ = d.remove(id, drivers.Fence{Epoch: math.MaxUint64, Order: math.MaxUint64}, true)
+}
 
 // AddForeign puts a domain there that Troupe did not make. It is never listed,
 // changed or removed.
@@ -137,13 +144,13 @@ func (d *Driver) HasForeign(id string) bool {
 // Half leaves what a build leaves that was cut off in the middle: a domain that
 // is defined and has never run.
 func (d *Driver) Half(spec *messages.DomainSpec) error {
-	_, err := d.define(spec)
+	_, err := d.define(context.Background(), spec)
 	return err
 }
 
 // Disconnect cuts the connection until Reconnect. What happens to domains
 // meanwhile is not told.
-func (d *Driver) Disconnect(reason string) {
+func (d *machine) Disconnect(reason string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.lost {
@@ -154,7 +161,7 @@ func (d *Driver) Disconnect(reason string) {
 }
 
 // Reconnect ends a Disconnect.
-func (d *Driver) Reconnect() {
+func (d *machine) Reconnect() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.lost {
@@ -164,7 +171,7 @@ func (d *Driver) Reconnect() {
 }
 
 // lose cuts the connection; it comes back by itself.
-func (d *Driver) lose(reason string) {
+func (d *machine) lose(reason string) {
 	d.Disconnect(reason)
 	if d.cfg.Latency.Reconnect <= 0 {
 		d.Reconnect()
