@@ -23,6 +23,10 @@ type Spec[S any] struct {
 	// refused, and nothing has changed.
 	Step func(S, Input) (S, []Effect, error)
 
+	// Reads says of a message that is no query that Step changes nothing over it
+	// either, so that nobody needs to look whether it did. Nil: of none.
+	Reads func(Message) bool
+
 	// Outstanding lists the effects of the work in flight; nil if the kind has
 	// none. A grain with outstanding work is never passivated, is nudged until
 	// it has none, and is activated again after its node died.
@@ -144,13 +148,13 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 	if err != nil {
 		return Turn{State: st}, err
 	}
-	if messages.IsQuery(in.Message) {
+	if messages.IsQuery(in.Message) || k.spec.Reads != nil && k.spec.Reads(in.Message) {
 		return Turn{State: st, Effects: effects}, nil
 	}
 	if k.spec.Volatile {
 		return Turn{State: State{value: after}, Effects: effects}, nil
 	}
-	encoded, err := appendJSON(len(st.encoded), after)
+	encoded, err := appendJSON(max(len(st.encoded), stateBytes), after)
 	if err != nil {
 		return Turn{State: st}, fmt.Errorf("encode %s: %w", k.spec.Name, err)
 	}
@@ -194,9 +198,12 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 	return t, nil
 }
 
-// spareBytes is how much longer than before a state may get before its encoding
+// stateBytes is how long a new state mostly is; spareBytes is how much longer than before a state may get before its encoding
 // has to be moved.
-const spareBytes = 256
+const (
+	stateBytes = 1024
+	spareBytes = 256
+)
 
 // appendJSON encodes what is stored, by itself where it can.
 func appendJSON(expected int, v any) ([]byte, error) {

@@ -73,7 +73,7 @@ func (t Table[V]) All() iter.Seq2[string, V] {
 }
 
 // rowBytes is how long rows mostly are.
-const rowBytes = 256
+const rowBytes = 512
 
 // Rows is what the runtime needs of a Table, whatever its values are.
 type Rows interface {

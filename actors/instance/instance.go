@@ -67,11 +67,20 @@ const (
 // Spec is the kind.
 func Spec() actors.Kind {
 	return actors.Spec[State]{
-		Name: Kind, Step: Step, Outstanding: outstanding, Busy: busy, Index: index,
+		Name: Kind, Step: Step, Reads: reads, Outstanding: outstanding, Busy: busy, Index: index,
 		Tables: func(s *State) map[string]actors.Rows {
 			return map[string]actors.Rows{"history": &s.History, "papers": &s.Papers}
 		},
 	}.Kind()
+}
+
+// reads: these begin work anew or say nothing new; no state follows from them.
+func reads(m actors.Message) bool {
+	switch m.(type) {
+	case *messages.Activated, *messages.Nudged, *messages.OrderAccepted:
+		return true
+	}
+	return false
 }
 
 // Step decides what a message means for an instance. It is pure: an error means

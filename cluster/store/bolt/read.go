@@ -20,26 +20,27 @@ func (s *Store) Get(ctx context.Context, key string) (item store.Item, err error
 	if err := s.usable(ctx); err != nil {
 		return store.Item{}, err
 	}
-	absent := fmt.Errorf("no key %q: %w", key, messages.NotFound)
 	s.state.RLock()
 	e, ok := find(key, s.active, s.frozen)
 	s.state.RUnlock()
 	switch {
 	case ok && e.value == nil:
-		return store.Item{}, absent
+		return store.Item{}, absent(key)
 	case ok:
 		return e.item(key), nil
 	}
 	err = s.look(func(b *bbolt.Bucket) error {
 		raw := b.Get([]byte(key))
 		if raw == nil {
-			return absent
+			return absent(key)
 		}
 		item, err = decode(key, raw)
 		return err
 	})
 	return item, err
 }
+
+func absent(key string) error { return fmt.Errorf("no key %q: %w", key, messages.NotFound) }
 
 // item copies: what is given out is the caller's.
 func (e entry) item(key string) store.Item {
