@@ -167,8 +167,8 @@ func TestServices(t *testing.T) {
 		seen         string
 	}{
 		{"nobody joins", "troupe.Join/One", without, codes.OK, "  false"},
-		{"nobody fetches", "troupe.Blobs/One", without, codes.Unauthenticated, ""},
-		{"nobody calls", "troupe.Peer/Exchange", without, codes.Unauthenticated, ""},
+		{"nobody fetches", "troupe.Blobs/One", without, codes.PermissionDenied, ""},
+		{"nobody calls", "troupe.Peer/Exchange", without, codes.PermissionDenied, ""},
 		{"a client joins", "troupe.Join/One", client, codes.OK, "client shop true"},
 		{"a client fetches", "troupe.Blobs/One", client, codes.PermissionDenied, ""},
 		{"a node fetches", "troupe.Blobs/One", node, codes.OK, "node a true"},

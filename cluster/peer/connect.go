@@ -2,9 +2,7 @@ package peer
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +11,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/troupe-cloud/troupe/cluster/pki"
 	"github.com/troupe-cloud/troupe/cluster/view"
 )
 
@@ -95,36 +94,19 @@ func (n noting) Clone() credentials.TransportCredentials {
 	return noting{n.TransportCredentials.Clone(), n.note}
 }
 
-// http2 is what gRPC insists on being agreed in the handshake (RFC 7301).
-const http2 = "h2"
-
-// withHTTP2 has a server agree to HTTP/2 also where its configuration is made
-// anew for each connection.
-func withHTTP2(c *tls.Config) *tls.Config {
-	c = c.Clone()
-	if !slices.Contains(c.NextProtos, http2) {
-		c.NextProtos = append(slices.Clone(c.NextProtos), http2)
-	}
-	if perConn := c.GetConfigForClient; perConn != nil {
-		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			made, err := perConn(hello)
-			if made == nil || err != nil {
-				return made, err
-			}
-			made = made.Clone()
-			if !slices.Contains(made.NextProtos, http2) {
-				made.NextProtos = append(slices.Clone(made.NextProtos), http2)
-			}
-			return made, nil
-		}
-	}
-	return c
-}
-
 // until is when a certificate ends, as a timer; without one, never.
 func until(at time.Time) <-chan time.Time {
 	if at.IsZero() {
 		return nil
 	}
 	return time.After(time.Until(at))
+}
+
+// life is how long a stream made now is used: it is made anew before the
+// certificate that it was opened with ends, and with its successor.
+func (c *Config) life() time.Duration {
+	if source, ok := c.TLS.(interface{ Self() pki.Identity }); ok {
+		return min(streamLife, time.Until(source.Self().Until)*9/10)
+	}
+	return streamLife
 }

@@ -44,10 +44,8 @@ func Receive(raw []byte, self view.Member, h Handler) error {
 	}
 	s := &Server{Dialer: d, sessions: map[uint64]*session{}}
 	x := newSession(s, Identity{Role: RoleNode, Name: "b"}, "", &traffic{})
-	defer s.running.Wait()
-	if err := x.receive(frames); err != nil {
-		return err
-	}
+	err = x.receive(frames)
+	s.running.Wait()
 	x.out.take(nil)
-	return nil
+	return err
 }

@@ -15,7 +15,10 @@ import (
 
 func newSystem() *actor.ActorSystem {
 	quiet := slog.New(slog.DiscardHandler)
-	return actor.NewActorSystemWithConfig(actor.Configure(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet })))
+	return actor.NewActorSystemWithConfig(actor.Configure(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+		actor.WithDeadLetterThrottleInterval(time.Millisecond), // its goroutines end with it
+	))
 }
 
 type outgoing struct {

@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/troupe-cloud/troupe/cluster/pki"
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -105,7 +105,7 @@ func (s *Server) options() []grpc.ServerOption {
 		grpc.WaitForHandlers(true),
 	}
 	if s.c.TLS != nil {
-		o = append(o, grpc.Creds(credentials.NewTLS(withHTTP2(s.c.TLS.ServerConfig()))))
+		o = append(o, pki.ServerOptions(s.c.TLS, service.ServiceName)...)
 	}
 	return o
 }

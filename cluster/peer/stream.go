@@ -174,7 +174,7 @@ func (l *link) read(s *stream) error {
 }
 
 func (l *link) write(ctx context.Context, s *stream, attempt int) error {
-	old := time.NewTimer(streamLife)
+	old := time.NewTimer(l.d.c.life())
 	defer old.Stop()
 	var batch []item
 	for {
