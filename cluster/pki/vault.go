@@ -38,6 +38,30 @@ func (v *Vault) Seal(ctx context.Context, name string, plain []byte, revision ui
 	return v.put(ctx, secretPrefix+name, plain, revision)
 }
 
+// Secret is one name of a vault as a value that can be loaded and saved.
+type Secret struct {
+	vault *Vault
+	name  string
+}
+
+// Secret is the secret of that name, whether there is one yet or not.
+func (v *Vault) Secret(name string) Secret { return Secret{v, name} }
+
+// Load is the secret and its revision; nil and 0 if there is none yet.
+func (s Secret) Load(ctx context.Context) ([]byte, uint64, error) {
+	plain, revision, err := s.vault.Open(ctx, s.name)
+	if errors.Is(err, messages.NotFound) {
+		return nil, 0, nil
+	}
+	return plain, revision, err
+}
+
+// Save writes it, as Seal does.
+func (s Secret) Save(ctx context.Context, plain []byte, revision uint64) error {
+	_, err := s.vault.Seal(ctx, s.name, plain, revision)
+	return err
+}
+
 func (v *Vault) get(ctx context.Context, key string) ([]byte, uint64, error) {
 	item, err := v.store.Get(ctx, key)
 	if err != nil {

@@ -88,3 +88,21 @@ func TestSealWithoutAnswer(t *testing.T) {
 		t.Errorf("the same again is not the same: %v", err)
 	}
 }
+
+func TestSecret(t *testing.T) {
+	ctx := t.Context()
+	s := NewVault(newStore(t), NewClusterKey()).Secret("token-keys")
+	plain, revision, err := s.Load(ctx)
+	if plain != nil || revision != 0 || err != nil {
+		t.Fatalf("none yet: %q, %d, %v", plain, revision, err)
+	}
+	if err := s.Save(ctx, []byte("one"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(ctx, []byte("two"), 0); !errors.Is(err, messages.Conflict) {
+		t.Errorf("written over: %v", err)
+	}
+	if plain, _, err = s.Load(ctx); err != nil || string(plain) != "one" {
+		t.Errorf("%q, %v", plain, err)
+	}
+}

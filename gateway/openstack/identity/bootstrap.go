@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 
 	"google.golang.org/protobuf/proto"
@@ -24,6 +23,10 @@ type Setup struct {
 	ComputeVersion string // the newest compute microversion of this cloud, e.g. "2.93"
 	Region         string // "": DefaultRegion
 	HashCost       int    // of bcrypt; 0: DefaultHashCost
+
+	// Shared keeps the administrator's credentials for all gateways of a cluster,
+	// which start at the same moment or years later. Nil: the file in Dir does.
+	Shared KeyStore
 }
 
 // Credentials are the administrator's, as credentials.json holds them.
@@ -54,8 +57,8 @@ var ErrLost = errors.New("the administrator's password is lost")
 // nothing. Later starts write openrc and clouds.yaml again where the address
 // has changed. The error may be ErrLost, with a sentence about the way out.
 func Bootstrap(ctx context.Context, s Setup) (*Credentials, error) {
-	have, err := readCredentials(s.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	have, err := s.have(ctx)
+	if err != nil {
 		return nil, err
 	}
 	is, err := cluster.Ask[*messages.BootstrapView](ctx, s.Client, directory.Ref, &messages.GetBootstrap{})
@@ -70,6 +73,9 @@ func Bootstrap(ctx context.Context, s Setup) (*Credentials, error) {
 	}
 	if have == nil { // else an earlier start got as far as the file
 		have = &Credentials{UserName: adminName, ProjectName: adminName, UserID: newID(), ProjectID: newID(), Password: newPassword()}
+	}
+	if have, err = s.share(ctx, have); err != nil {
+		return nil, err
 	}
 	if have, err = s.write(have); err != nil {
 		return nil, err
@@ -130,6 +136,9 @@ func ResetAdmin(ctx context.Context, s Setup) (*Credentials, error) {
 	if _, err := s.Client.Ask(cluster.WithRequest(ctx, "reset-"+newID()), directory.Ref, m); err != nil {
 		return nil, fmt.Errorf("set the administrator's password: %w", err)
 	}
+	if err := s.reshare(ctx, c); err != nil {
+		return nil, err
+	}
 	return s.write(c)
 }
 
@@ -141,9 +150,13 @@ func readCredentials(dir string) (*Credentials, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseCredentials(path, raw)
+}
+
+func parseCredentials(where string, raw []byte) (*Credentials, error) {
 	c := &Credentials{}
 	if err := json.Unmarshal(raw, c); err != nil || c.UserID == "" || c.Password == "" {
-		return nil, fmt.Errorf("%s is damaged: %w", path, errors.Join(err, messages.Invalid))
+		return nil, fmt.Errorf("%s is damaged: %w", where, errors.Join(err, messages.Invalid))
 	}
 	return c, nil
 }

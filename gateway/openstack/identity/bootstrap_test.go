@@ -1,11 +1,18 @@
 package identity
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/directory"
+	"github.com/troupe-cloud/troupe/cluster"
+	"github.com/troupe-cloud/troupe/cluster/store/mem"
 )
 
 func TestBootstrapFiles(t *testing.T) {
@@ -62,5 +69,48 @@ func TestFilesMustBePrivate(t *testing.T) {
 	}
 	if _, err := OpenKeys(c.dir, c.is.cfg.Now()); err == nil {
 		t.Error("read keys that all may read")
+	}
+}
+
+// TestGatewaysShareTheAdministrator: gateways with folders of their own that start
+// at once, or later, all know the one password.
+func TestGatewaysShareTheAdministrator(t *testing.T) {
+	node, err := cluster.Start(t.Context(), cluster.Config{Name: "test", Store: mem.New(), Kinds: []actors.Kind{directory.Kind()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = node.Stop(context.Background()) })
+	shared := &sharedStore{}
+	setup := func(url string) Setup {
+		return Setup{Client: node.Client(), Dir: t.TempDir(), BaseURL: url, ComputeVersion: "2.93", HashCost: 4, Shared: shared}
+	}
+	got := make([]*Credentials, 4)
+	setups := make([]Setup, len(got))
+	var start sync.WaitGroup
+	for i := range got {
+		setups[i] = setup("http://h" + string(rune('0'+i)))
+		start.Go(func() {
+			var err error
+			if got[i], err = Bootstrap(t.Context(), setups[i]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	start.Wait()
+	late, err := Bootstrap(t.Context(), setup("http://late"))
+	if err != nil || t.Failed() {
+		t.Fatal(err)
+	}
+	for i, c := range got {
+		if c.Password != late.Password || c.UserID != late.UserID || c.AuthURL == late.AuthURL {
+			t.Errorf("gateway %d has %+v, the late one %+v", i, c, late)
+		}
+	}
+	fresh, err := ResetAdmin(t.Context(), setups[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Bootstrap(t.Context(), setups[1]); err != nil || again.Password != fresh.Password {
+		t.Errorf("after a reset elsewhere: %v", err)
 	}
 }

@@ -115,7 +115,7 @@ func (i *Identity) session(ctx context.Context, token string) (*session, error) 
 	if s := i.cache.get(token); s != nil && s.changes == i.changes.Load() && i.cfg.Now().Before(s.until) {
 		return s, nil
 	}
-	claims, key, err := i.cfg.Keys.open(token)
+	claims, key, err := i.cfg.Keys.open(ctx, token)
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (i *Identity) issue(ctx context.Context, l *login, begun time.Time) (string
 		return "", nil, unauthenticated(err)
 	}
 	c := i.claims(l, who, access, begun)
-	token, err := i.cfg.Keys.seal(c)
+	token, err := i.cfg.Keys.seal(ctx, c)
 	if err != nil {
 		return "", nil, err
 	}

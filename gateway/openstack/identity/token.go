@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -26,12 +27,12 @@ const (
 var tokenCoding = base64.RawURLEncoding.Strict()
 
 // seal makes the token of c.
-func (k *Keys) seal(c *messages.TokenClaims) (string, error) {
+func (k *Keys) seal(ctx context.Context, c *messages.TokenClaims) (string, error) {
 	plain, err := proto.Marshal(c)
 	if err != nil {
 		return "", fmt.Errorf("encode token: %w", err)
 	}
-	id, aead := k.newest()
+	id, aead := k.sealing(ctx, time.Now())
 	head := make([]byte, tokenHead, tokenHead+chacha20poly1305.NonceSizeX+len(plain)+aead.Overhead())
 	head[0] = tokenVersion
 	if _, err := hex.Decode(head[1:], []byte(id)); err != nil {
@@ -44,7 +45,7 @@ func (k *Keys) seal(c *messages.TokenClaims) (string, error) {
 
 // open is the claims of token, and the id of the key it was sealed with.
 // Whether they still hold is for others to say. Refusals wrap messages.Denied.
-func (k *Keys) open(token string) (*messages.TokenClaims, string, error) {
+func (k *Keys) open(ctx context.Context, token string) (*messages.TokenClaims, string, error) {
 	if len(token) > maxTokenBytes {
 		return nil, "", fmt.Errorf("the token is too long: %w", messages.Denied)
 	}
@@ -53,7 +54,7 @@ func (k *Keys) open(token string) (*messages.TokenClaims, string, error) {
 		return nil, "", fmt.Errorf("this is no token: %w", messages.Denied)
 	}
 	id := hex.EncodeToString(raw[1:tokenHead])
-	aead, err := k.find(id)
+	aead, err := k.find(ctx, id, time.Now())
 	if err != nil {
 		return nil, "", err
 	}

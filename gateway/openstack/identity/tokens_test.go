@@ -142,16 +142,16 @@ func TestKeys(t *testing.T) {
 	c := newCloud(t)
 	token := c.adminToken()
 	for range MaxKeys - 1 {
-		c.ok(c.is.cfg.Keys.Rotate(time.Now()))
+		c.ok(c.is.cfg.Keys.Rotate(t.Context(), time.Now()))
 	}
 	c.want(200, "GET", "/v3/users", token, "")
 	again, err := OpenKeys(c.dir, time.Now())
 	c.ok(err)
-	if _, _, err := again.open(token); err != nil {
+	if _, _, err := again.open(t.Context(), token); err != nil {
 		t.Errorf("after a restart: %v", err)
 	}
-	c.ok(again.Rotate(time.Now()))
-	if _, _, err := again.open(token); err == nil {
+	c.ok(again.Rotate(t.Context(), time.Now()))
+	if _, _, err := again.open(t.Context(), token); err == nil {
 		t.Error("a token outlived its key")
 	}
 }
@@ -161,9 +161,9 @@ func TestForgedTokens(t *testing.T) {
 	token := c.adminToken()
 	other, err := OpenKeys(t.TempDir(), time.Now())
 	c.ok(err)
-	claims, _, err := c.is.cfg.Keys.open(token)
+	claims, _, err := c.is.cfg.Keys.open(t.Context(), token)
 	c.ok(err)
-	alien, err := other.seal(claims)
+	alien, err := other.seal(t.Context(), claims)
 	c.ok(err)
 	forged := []string{"", "x", alien, token + "A", strings.Repeat("A", maxTokenBytes+1), "=" + token}
 	for i := 0; i < len(token); i += 7 {
@@ -187,7 +187,7 @@ func FuzzOpenToken(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
-		if _, _, err := keys.open(token); err == nil {
+		if _, _, err := keys.open(t.Context(), token); err == nil {
 			t.Errorf("opened %q", token)
 		}
 	})
