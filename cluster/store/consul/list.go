@@ -197,12 +197,13 @@ func (s *Store) lookAt(ctx context.Context, pieces []piece) (api.KVPairs, error)
 	slices.SortFunc(pairs, func(a, b *api.KVPair) int { return cmp.Compare(a.Key, b.Key) })
 	at := 0
 	for _, p := range pieces {
-		begin := at
+		begin, bytes := at, 0
 		for at < len(pairs) && strings.HasPrefix(s.escaped(pairs[at]), p.prefix) && (!p.exact || at == begin && s.escaped(pairs[at]) == p.prefix) {
+			bytes += len(pairs[at].Value)
 			at++
 		}
 		if !p.exact {
-			s.shape.learn(p.prefix, at-begin)
+			s.shape.learn(p.prefix, max(at-begin, bytes/usualBytes))
 		}
 	}
 	return pairs, nil

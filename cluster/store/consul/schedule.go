@@ -60,10 +60,13 @@ func (s *Store) Submit(txn store.Txn, done func(revision uint64, err error)) {
 	s.mu.RUnlock()
 }
 
+const partial = 2
+
 // scheduler is the state of the one goroutine that decides what goes out next.
 // Requests that touch the same key go out in the order in which they came, the
 // next one after the one before is answered. It packs what is ready whenever a
-// lane is free, without waiting for more.
+// lane is free; but a transaction that is not full waits while `partial` others
+// are under way, for a transaction costs Consul as much as thirty operations.
 type scheduler struct {
 	s       *Store
 	holders map[string][]*request // by key; the first holds it, the others wait
@@ -80,7 +83,7 @@ func (s *Store) schedule() {
 	defer expiry.Stop()
 	for queue != nil || c.out > 0 || len(c.ready) > 0 {
 		var lanes chan *lane
-		if len(c.ready) > 0 {
+		if len(c.ready) >= maxPayload || len(c.ready) > 0 && c.out < partial {
 			lanes = s.lanes
 		}
 		select {

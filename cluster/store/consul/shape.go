@@ -4,6 +4,7 @@ import "sync"
 
 const (
 	splitAt     = 2048    // entries: a folder with more is read in pieces
+	usualBytes  = 4 << 10 // longer entries count as several
 	maxSizes    = 1 << 16 // folders whose size is remembered; then all are forgotten
 	unknownSize = -1
 )

@@ -176,7 +176,9 @@ func (s *Store) indexOf(ctx context.Context, name string, since uint64) (uint64,
 // getKeys does not use Consul's client, which reads an answer to its end however
 // long it is. An answer is 200 or 404; others are errors.
 func (s *Store) getKeys(ctx context.Context, name, query string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.transport.base+"/v1/kv/"+(&url.URL{Path: name}).EscapedPath()+query, nil)
+	// Escaped whole: a server that sees the slashes of "a//b" or "a/../b" sends
+	// its client elsewhere.
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.transport.base+"/v1/kv/"+url.PathEscape(name)+query, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoNames, err)
 	}
