@@ -71,7 +71,7 @@ func create(r *run) error {
 	if err != nil {
 		return err
 	}
-	began := time.Now()
+	began, before := time.Now(), r.usage()
 	took, err := r.post(image, r.servers, 0)
 	if err != nil {
 		return err
@@ -83,13 +83,14 @@ func create(r *run) error {
 	all := time.Since(began)
 	n := float64(len(took))
 	r.add(fmt.Sprintf("create -> ACTIVE: %d servers, %d clients, %d hosts", r.servers, r.clients, r.hosts),
-		perSecond(n/all.Seconds(), "servers"), "1000 servers/s", storeRate)
+		perSecond(n/all.Seconds(), "servers"), "1000 servers/s", storeRate+"; "+r.others(before))
 	r.add("POST /servers alone", perSecond(n/posted.Seconds(), "requests"), "", actorRate)
 	r.add("POST /servers, all it can take: p50 (p99)", percentiles(took), "", "")
+	before = r.usage()
 	if took, err = r.post(image, r.servers/2, steadyRate); err != nil {
 		return err
 	}
-	r.add(fmt.Sprintf("POST /servers at %d/s: p50 (p99)", steadyRate), percentiles(took), "p99 < 50 ms", "")
+	r.add(fmt.Sprintf("POST /servers at %d/s: p50 (p99)", steadyRate), percentiles(took), "p99 < 50 ms", r.others(before))
 	return r.active()
 }
 

@@ -50,7 +50,7 @@ func read(r *run) error {
 func (r *run) gets(id string) error {
 	req := request("GET", r.cloud.base, "/compute/v2.1/servers/"+id, r.tokens, "")
 	var done atomic.Int64
-	began := time.Now()
+	began, before := time.Now(), r.usage()
 	err := r.all(func(_ int, c *conn) error {
 		for time.Since(began) < r.during {
 			if err := r.patient(c, req, http.StatusOK); err != nil {
@@ -61,6 +61,6 @@ func (r *run) gets(id string) error {
 		return nil
 	})
 	r.add(fmt.Sprintf("GET one server, %d connections", r.clients),
-		perSecond(float64(done.Load())/time.Since(began).Seconds(), "requests"), "20000 requests/s", actorRate)
+		perSecond(float64(done.Load())/time.Since(began).Seconds(), "requests"), "20000 requests/s", actorRate+"; "+r.others(before))
 	return err
 }
