@@ -15,7 +15,7 @@ import (
 // live heap of 15 MB is collected every 15 MB, and a fifth of the processor goes
 // into that. What a load has taken is given back when it is over (giveBack).
 const (
-	gcHeadroom = 128 << 20
+	gcHeadroom = 256 << 20
 	gcPercent  = 100
 )
 
