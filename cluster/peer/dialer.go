@@ -168,7 +168,7 @@ func (d *Dialer) Retain(members []view.Member) {
 		keep[keyOf(m)] = true
 	}
 	for _, l := range d.forget(func(key string) bool { return !keep[key] }) {
-		l.close(errDeparted)
+		go l.close(errDeparted)() // whoever calls may hold what the answers need
 	}
 }
 
@@ -192,13 +192,14 @@ func (d *Dialer) forget(which func(key string) bool) []*link {
 	return gone
 }
 
-// Close closes every connection. What was sent and not answered gets ErrBroken.
+// Close closes every connection. What was sent and not answered gets ErrBroken
+// before it returns.
 func (d *Dialer) Close() error {
 	d.mu.Lock()
 	d.closed = true
 	d.mu.Unlock()
 	for _, l := range d.forget(func(string) bool { return true }) {
-		l.close(ErrStopped)
+		l.close(ErrStopped)()
 	}
 	d.cancel()
 	d.running.Wait()

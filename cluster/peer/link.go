@@ -188,16 +188,15 @@ func (l *link) drop(broken, unsent error, onlyUnsent bool) func() {
 	}
 }
 
-// close ends the link for good.
-func (l *link) close(err error) {
+// close ends the link for good. What is returned tells those who wait.
+func (l *link) close(err error) (fail func()) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.state = closed
-	fail := l.drop(fmt.Errorf("%v: %w", err, ErrBroken), err, false)
 	if l.cancel != nil {
 		l.cancel(err)
 	}
-	l.mu.Unlock()
-	fail()
+	return l.drop(fmt.Errorf("%v: %w", err, ErrBroken), err, false)
 }
 
 // kick ends the present stream, if there is one; the next Send dials again.

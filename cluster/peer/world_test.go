@@ -3,7 +3,7 @@ package peer_test
 import (
 	"context"
 	"fmt"
-	"sync"
+	"os"
 	"testing"
 	"time"
 
@@ -17,7 +17,16 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if run := shipped[os.Getenv(shippedEnv)]; run != nil {
+		if err := run(); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds what a test waits for; nothing is expected to need it.
 const patience = 30 * time.Second
@@ -164,22 +173,4 @@ func (w *world) mustEcho(from *peer.Server, to view.Member) {
 func at(m view.Member, address string) view.Member {
 	m.Address = address
 	return m
-}
-
-// recorder collects strings.
-type recorder struct {
-	mu  sync.Mutex
-	all []string
-}
-
-func (r *recorder) add(s string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.all = append(r.all, s)
-}
-
-func (r *recorder) list() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]string(nil), r.all...)
 }

@@ -1,0 +1,135 @@
+package peer
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/troupe-cloud/troupe/cluster/pki"
+	"github.com/troupe-cloud/troupe/cluster/view"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+const (
+	// RateCallers is how many callers at once Rates measures the rate with.
+	RateCallers = 64
+	rateTime    = time.Second
+	ratePayload = 256 // bytes, of question and answer
+	rateCluster = "rates"
+)
+
+// Rates measures what a crossing costs on this machine: two nodes in this
+// process, on loopback, with mutual TLS. The rate is that of RateCallers callers,
+// the median that of one caller alone.
+func Rates(ctx context.Context) (callsPerSecond float64, p50 time.Duration, err error) {
+	if _, p50, err = Rate(ctx, 1, rateTime); err != nil {
+		return 0, 0, err
+	}
+	callsPerSecond, _, err = Rate(ctx, RateCallers, rateTime)
+	return callsPerSecond, p50, err
+}
+
+// Rate measures crossings with that many callers, each of which asks again when
+// it has its answer.
+func Rate(ctx context.Context, callers int, during time.Duration) (callsPerSecond float64, p50 time.Duration, err error) {
+	var nodes [2]*Server
+	ca, err := pki.NewCA(rateCluster, time.Now())
+	if err != nil {
+		return 0, 0, err
+	}
+	for i := range nodes {
+		name := fmt.Sprint("rate-", i)
+		source, err := selfIssued(ca, name)
+		if err != nil {
+			return 0, 0, err
+		}
+		nodes[i], err = Listen(ctx, Config{
+			Self:    view.Member{ID: name, Name: name, Address: "127.0.0.1:0"},
+			Cluster: rateCluster, TLS: source, Handler: mirror{}, Log: zerolog.Nop(),
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+		defer nodes[i].Stop(ctx)
+	}
+	to, e := nodes[1].Self(), &messages.Envelope{Kind: "rate", Id: "0", Method: "troupe.Done", Payload: make([]byte, ratePayload)}
+	return rateOf(ctx, callers, during, func() error {
+		_, err := nodes[0].Call(ctx, to, e)
+		return err
+	})
+}
+
+// mirror answers every call with what it was asked.
+type mirror struct{}
+
+// Call is Handler's.
+func (mirror) Call(_ Identity, e *messages.Envelope, answer func(*messages.Reply)) {
+	if answer != nil {
+		answer(&messages.Reply{Method: e.GetMethod(), Payload: e.GetPayload()})
+	}
+}
+
+// Ping is Handler's.
+func (mirror) Ping(Identity, *messages.Ping) *messages.Pong { return &messages.Pong{} }
+
+// Notice is Handler's.
+func (mirror) Notice(Identity, *messages.Notice) {}
+
+// rateOf has callers call one over and over.
+func rateOf(ctx context.Context, callers int, during time.Duration, one func() error) (perSecond float64, p50 time.Duration, err error) {
+	if err := one(); err != nil { // connects
+		return 0, 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, during)
+	defer cancel()
+	var all sync.WaitGroup
+	times, errs := make([][]time.Duration, callers), make([]error, callers)
+	began := time.Now()
+	for i := range callers {
+		all.Go(func() {
+			for ctx.Err() == nil && errs[i] == nil {
+				at := time.Now()
+				errs[i] = one()
+				times[i] = append(times[i], time.Since(at))
+			}
+		})
+	}
+	all.Wait()
+	took := time.Since(began)
+	for _, err := range errs {
+		if err != nil {
+			return 0, 0, err
+		}
+	}
+	sorted := slices.Sorted(slices.Values(slices.Concat(times...)))
+	return float64(len(sorted)) / took.Seconds(), sorted[len(sorted)/2], nil
+}
+
+// selfIssued is the certificate of a node that exists for a measurement.
+func selfIssued(ca *pki.CA, name string) (*pki.Source, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := ca.Issue(pki.Identity{Role: pki.Node, Name: name, Roles: pki.Roles()}, key.Public(), time.Now(), pki.DefaultNodeLife)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+	return pki.NewSource(pki.PEM{
+		CA: block("CERTIFICATE", ca.Cert.Raw), Cert: block("CERTIFICATE", cert), Key: block("EC PRIVATE KEY", raw),
+	}, pki.Options{Log: zerolog.Nop()})
+}
