@@ -32,6 +32,9 @@ func (n *Node) admit(ref actors.Ref) error {
 	return nil
 }
 
+// mine says whether a grain is this node's.
+func (n *Node) mine(ref actors.Ref) bool { return n.net == nil || n.routing.Load().mine(ref) }
+
 // leased says whether nobody can have taken over what is this node's.
 func (n *Node) leased(now time.Time) bool { return n.net == nil || n.net.Leased(now) }
 
@@ -93,13 +96,12 @@ func (n *Node) update() {
 	if fresh := v.Index != old.view.Index || old.self != self || old.fenced; fresh {
 		n.handOver(r)
 		n.showMembers(v)
-		n.wakeUnsettled()
 	}
 	if r.settled && !old.settled {
-		n.wakeUnsettled()
 		n.log.Debug().Uint64("view", v.Index).Int("members", len(v.Members)).Msg("the view is stable")
 	}
 	n.held.flush()
+	n.sweepView()
 }
 
 func (n *Node) replace(r *routing) {

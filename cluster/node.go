@@ -33,13 +33,14 @@ type Node struct {
 	hosts   *hosts
 	client  *Client
 
-	ctx      context.Context // ends when background work must
-	cancel   context.CancelFunc
-	tasks    sync.WaitGroup
-	resweep  chan struct{}
-	leaving  atomic.Bool   // Stop has begun
-	stopping atomic.Bool   // nothing is asked any more
-	epoch    atomic.Uint32 // a clock of quarters of the idle time-out
+	ctx       context.Context // ends when background work must
+	cancel    context.CancelFunc
+	tasks     sync.WaitGroup
+	resweep   chan struct{}
+	viewSwept atomic.Bool   // since the view changed
+	leaving   atomic.Bool   // Stop has begun
+	stopping  atomic.Bool   // nothing is asked any more
+	epoch     atomic.Uint32 // a clock of quarters of the idle time-out
 
 	ids       atomic.Pointer[string]  // prefix of activation and request ids, unique to this membership
 	routing   atomic.Pointer[routing] // nil without net
@@ -68,6 +69,7 @@ func Start(_ context.Context, config Config) (*Node, error) {
 		news: make(chan struct{}, 1),
 	}
 	n.ids.Store(newPrefix())
+	n.viewSwept.Store(true)
 	n.held.node = n
 	n.commits = sampled(n.log)
 	n.quiet, n.empty = make(chan struct{}, 1), make(chan struct{}, 1)

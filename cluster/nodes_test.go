@@ -197,3 +197,58 @@ func TestRemoteAnswers(t *testing.T) {
 		c.close()
 	})
 }
+
+// TestWorkGoesOnElsewhere: what a dead node had under way is taken up by the
+// others within a second of their knowing, without being asked; nobody wakes
+// what is another's.
+func TestWorkGoesOnElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newNodes(t, clustertest.Config{Seed: 3, Delay: time.Millisecond}, pingKind()) // no pong: work stays
+		c.start("a", "b", "c")
+		const many = 300
+		client := c.all["a"].Client()
+		for i := range many {
+			id := fmt.Sprint(i)
+			if _, err := client.Ask(t.Context(), pingRef(id), &messages.ClaimQuota{InstanceId: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.kill("b")
+		for c.world.View().Has("b-2") {
+			time.Sleep(time.Millisecond)
+		}
+		c.settle()
+		time.Sleep(time.Second)
+		total := int64(0)
+		for _, n := range c.all {
+			total += n.Client().Stats().Actors["ping"]
+		}
+		if total != many {
+			t.Errorf("%d grains with work outstanding are in memory, want %d", total, many)
+		}
+		c.close()
+	})
+}
+
+// TestLeaveUnderLoad: nobody who asks notices that a node leaves, or that one
+// comes.
+func TestLeaveUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newNodes(t, clustertest.Config{Seed: 4, Delay: time.Millisecond, ViewDelay: 20 * time.Millisecond}, registerKind())
+		c.start("a", "b", "c")
+		l := startLoad(c, 4, 12, 5*time.Millisecond)
+		for range 3 {
+			for _, name := range []string{"a", "b", "c"} {
+				time.Sleep(50 * time.Millisecond)
+				c.stop(name)
+				time.Sleep(50 * time.Millisecond)
+				c.startAs(name, view.AllRoles)
+			}
+		}
+		l.end(t)
+		if l.saw.failed > 0 {
+			t.Errorf("%d requests failed", l.saw.failed)
+		}
+		c.close()
+	})
+}

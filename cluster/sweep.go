@@ -12,36 +12,70 @@ const (
 	sweepWidth    = 64 // grains that are activated at once
 	sweepPause    = time.Second
 	sweepMaxPause = 30 * time.Second
+	settlePause   = 250 * time.Millisecond
 )
 
-// wakeUnsettled has every grain with work outstanding activated. It is called
-// at the start, and after an activation with such work had to give up.
+// wakeUnsettled has every grain of this node with work outstanding activated. It
+// is called at the start, and after an activation with such work had to give up.
 func (n *Node) wakeUnsettled() { signal(n.resweep) }
+
+// sweepView does the same, without a pause, for what a new view has made this
+// node's own.
+func (n *Node) sweepView() {
+	n.viewSwept.Store(false)
+	signal(n.resweep)
+}
 
 // sweepLoop sweeps when asked to, at once the first time and with growing
 // pauses while it is asked again.
 func (n *Node) sweepLoop() {
 	pause := time.Duration(0)
 	last := time.Now()
+	var seen *routing // when the last sweep for a view began
 	for {
 		select {
 		case <-n.ctx.Done():
 			return
 		case <-n.resweep:
 		}
-		if time.Since(last) > 2*sweepMaxPause {
-			pause = sweepPause
+		if !n.viewSwept.Swap(true) {
+			r := n.settling()
+			if seen != nil && seen.settled && r.view.Index == seen.view.Index {
+				continue // nobody can have left anything behind since
+			}
+			seen = r
+		} else {
+			if time.Since(last) > 2*sweepMaxPause {
+				pause = sweepPause
+			}
+			if !sleep(n.ctx, jitter(pause)) {
+				return
+			}
+			pause = min(max(2*pause, sweepPause), sweepMaxPause)
 		}
-		if !sleep(n.ctx, jitter(pause)) {
-			return
-		}
-		pause = min(max(2*pause, sweepPause), sweepMaxPause)
 		last = time.Now()
 		if err := n.sweep(); err != nil && n.ctx.Err() == nil {
 			n.log.Warn().Err(err).Msg("unsettled work could not be listed")
 			n.wakeUnsettled()
 		}
 	}
+}
+
+// settling waits a moment for a new view to become stable: who still has the
+// grains may still leave work behind, and one list is enough then.
+func (n *Node) settling() *routing {
+	r := n.routing.Load()
+	if r.settled {
+		return r
+	}
+	t := time.NewTimer(settlePause)
+	defer t.Stop()
+	select {
+	case <-r.changed:
+	case <-t.C:
+	case <-n.ctx.Done():
+	}
+	return n.routing.Load()
 }
 
 func (n *Node) sweep() error {
@@ -55,6 +89,9 @@ func (n *Node) sweep() error {
 		for _, item := range items {
 			after = item.Key
 			ref, ok := actors.ParseUnsettledKey(item.Key)
+			if ok && n.lookup.active(ref) || ok && !n.mine(ref) {
+				continue
+			}
 			if !ok || !n.wake(ref, slots) {
 				n.log.Warn().Str("key", item.Key).Msg("unsettled work of an unknown kind")
 				continue
@@ -76,9 +113,9 @@ func (n *Node) wake(ref actors.Ref, slots chan struct{}) bool {
 	case <-n.ctx.Done():
 		return true
 	}
-	err := n.lookup.post(&call{to: ref, answer: func(proto.Message, error) { <-slots }})
+	err := n.deliver(&call{to: ref, answer: func(proto.Message, error) { <-slots }})
 	if err != nil {
 		<-slots
 	}
-	return err == nil || n.stopping.Load()
+	return err == nil || isUnavailable(err)
 }
