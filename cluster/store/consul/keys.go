@@ -3,7 +3,6 @@ package consul
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/troupe-cloud/troupe/cluster/store"
 )
@@ -52,7 +51,7 @@ func escape(key string) string {
 
 // unescape is the inverse; an error for what escape never returns.
 func unescape(escaped string) (string, error) {
-	if !strings.ContainsAny(escaped, "!~") {
+	if escape(escaped) == escaped {
 		return escaped, nil
 	}
 	var b []byte

@@ -2,10 +2,11 @@ package consul
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -60,9 +61,6 @@ func (l *lane) void(ctx context.Context, sent string) (revision uint64, err erro
 	pairs, err := l.s.read(ctx, api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: l.name}})
 	if err != nil {
 		return 0, err
-	}
-	if len(pairs) != 1 {
-		return 0, &json.SyntaxError{}
 	}
 	index := pairs[0].ModifyIndex
 	if absent(pairs[0]) {
@@ -204,7 +202,15 @@ func (s *Store) txn(ctx context.Context, ops api.KVTxnOps) (api.KVPairs, api.Txn
 		return nil, nil, err
 	}
 	if !ok && len(resp.Errors) == 0 || ok && len(resp.Errors) > 0 {
-		return nil, nil, errors.New("Consul's answer makes no sense")
+		return nil, nil, errNonsense
+	}
+	for _, e := range resp.Errors {
+		if strings.Contains(e.What, permissionDenied) {
+			return nil, nil, api.StatusError{Code: http.StatusForbidden, Body: e.What}
+		}
 	}
 	return resp.Results, resp.Errors, nil
 }
+
+// permissionDenied is how acl.PermissionDeniedError begins (Consul's acl/errors.go).
+const permissionDenied = "Permission denied"

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxPieces = maxOps - 1 // in one look, beside that for redo entries
+	maxPieces = maxOps - 2 // in one look, beside the marker and the redo entries
 	listLooks = 3          // at a list that takes several transactions, for two that agree
 )
 
@@ -181,7 +181,9 @@ func (s *Store) measure(ctx context.Context, prefix string) (int, error) {
 
 // lookAt reads pieces as of one moment, and learns how large they are.
 func (s *Store) lookAt(ctx context.Context, pieces []piece) (api.KVPairs, error) {
-	ops := make(api.KVTxnOps, 0, len(pieces)+1)
+	// A folder that may not be read looks empty; so something is read that is there.
+	ops := make(api.KVTxnOps, 0, maxOps)
+	ops = append(ops, &api.KVTxnOp{Verb: api.KVGetOrEmpty, Key: s.root + markerKey})
 	for _, p := range pieces {
 		verb := api.KVGetTree
 		if p.exact {
@@ -193,7 +195,7 @@ func (s *Store) lookAt(ctx context.Context, pieces []piece) (api.KVPairs, error)
 	if err != nil {
 		return nil, err
 	}
-	pairs = slices.DeleteFunc(pairs, absent)
+	pairs = slices.DeleteFunc(pairs[1:], absent)
 	slices.SortFunc(pairs, func(a, b *api.KVPair) int { return cmp.Compare(a.Key, b.Key) })
 	at := 0
 	for _, p := range pieces {

@@ -42,9 +42,6 @@ func (s *Store) checkMarker(ctx context.Context) error {
 	if err != nil {
 		return s.openError(err)
 	}
-	if len(pairs) != 1 || pairs[0].Key != name {
-		return fmt.Errorf("what answers at %s is not Consul: %w", s.config.Address, messages.Invalid)
-	}
 	if absent(pairs[0]) {
 		// Two that make it at once: the second finds the first one's.
 		ops := api.KVTxnOps{{Verb: api.KVCAS, Key: name, Value: own}, {Verb: api.KVGetOrEmpty, Key: name}}

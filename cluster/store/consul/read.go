@@ -1,8 +1,11 @@
 package consul
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/hashicorp/consul/api"
@@ -16,14 +19,30 @@ const maxLooks = 10 // at a value that is replaced while it is read
 // absent says that get-or-empty found nothing.
 func absent(p *api.KVPair) bool { return p.CreateIndex == 0 }
 
-// read is one consistent look; all of ops see the same moment.
+// read is one consistent look; all of ops see the same moment. Consul leaves out
+// what the token may not read: an answer without what get-or-empty asks for is
+// an error.
 func (s *Store) read(ctx context.Context, ops api.KVTxnOps) (api.KVPairs, error) {
 	pairs, errs, err := s.attempt(ctx, ops)
-	if err == nil && len(errs) > 0 {
-		err = fmt.Errorf("read Consul: %s: %w", errs[0].What, messages.Internal)
+	if err != nil || len(errs) > 0 {
+		return nil, cmp.Or(err, errNonsense)
 	}
-	return pairs, err
+	at := 0
+	for _, op := range ops {
+		if op.Verb != api.KVGetOrEmpty {
+			continue
+		}
+		for at < len(pairs) && pairs[at].Key != op.Key {
+			at++
+		}
+		if at == len(pairs) {
+			return nil, api.StatusError{Code: http.StatusForbidden, Body: permissionDenied + ": the key " + op.Key + " may not be read"}
+		}
+	}
+	return pairs, nil
 }
+
+var errNonsense = errors.New("Consul's answer makes no sense")
 
 // readPatiently reads again while Consul cannot be used, for Patience at most.
 func (s *Store) readPatiently(ctx context.Context, ops api.KVTxnOps) (api.KVPairs, error) {
