@@ -172,10 +172,11 @@ func (t *Consul) Leave(ctx context.Context, m view.Member) error {
 	if session == "" {
 		return nil
 	}
-	// The session was made for this registration alone, and takes the entry with it.
+	// The session was made for this registration alone, and takes the entry with
+	// it. If it cannot be ended now it will end by itself: nobody renews it.
+	t.setSession(m, "")
 	if _, err := t.client.Session().Destroy(session, writing(ctx)); err != nil {
 		return t.failed(ctx, "end the session in Consul", err)
 	}
-	t.setSession(m, "")
 	return nil
 }

@@ -182,7 +182,8 @@ func (m *Membership) live(l *life) {
 		if m.ctx.Err() != nil {
 			return
 		}
-		m.background(func(ctx context.Context) { _ = m.c.Table.Leave(ctx, l.self) })
+		past := l.self
+		m.background(func(ctx context.Context) { _ = m.c.Table.Leave(ctx, past) })
 		var err error
 		if l, err = m.joinUntil(m.ctx, func(err error) bool {
 			if lasting(err) {
