@@ -22,6 +22,9 @@ func (c Claim) AppendJSON(b []byte) ([]byte, error) {
 	o.BoolIf("Untold", c.Untold)
 	o.BoolIf("Looking", c.Looking)
 	o.BoolIf("Stray", c.Stray)
+	if c.Refused != 0 {
+		o.Uint("Refused", c.Refused)
+	}
 	o.IntIf("ErrorKind", int64(c.ErrorKind))
 	o.TextIf("Error", c.Error)
 	return o.Close()

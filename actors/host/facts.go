@@ -11,7 +11,9 @@ import (
 // should be. Orders under way are given to the driver again.
 func connected(s State, now time.Time, m *messages.HostConnected) (State, []actors.Effect, error) {
 	s.Up, s.LostReason = true, ""
-	s = s.describe(now, func(c *messages.HostView) { c.Inventory, c.AvailabilityZone = m.Inventory, m.AvailabilityZone })
+	s = s.describe(now, func(c *messages.HostView) {
+		c.Inventory, c.AvailabilityZone, c.LostAt = m.Inventory, m.AvailabilityZone, 0
+	})
 	seen := make(map[string]*messages.DomainSeen, len(m.Domains))
 	for _, d := range m.Domains {
 		seen[d.InstanceId] = d
@@ -28,6 +30,16 @@ func connected(s State, now time.Time, m *messages.HostConnected) (State, []acto
 	return s, outstanding(s), nil
 }
 
+// lost notes since when the host is down: whoever lists it should see so, also
+// where its node is gone, and it is what an instance is let go by.
+func lost(s State, now time.Time, m *messages.HostLost) State {
+	s.Up, s.LostReason = false, m.Reason
+	if c := s.card(); c != nil && c.LostAt == 0 {
+		s = s.describe(now, func(c *messages.HostView) { c.LostAt = now.UnixNano() })
+	}
+	return s
+}
+
 func differs(c Claim, d *messages.DomainSeen) bool {
 	if d == nil {
 		return !c.Absent
@@ -37,7 +49,7 @@ func differs(c Claim, d *messages.DomainSeen) bool {
 
 func changed(c Claim, d *messages.DomainSeen) Claim {
 	c.Absent, c.Power, c.Seq, c.Untold = d == nil, d.GetPower(), c.Seq+1, true
-	return c
+	return c.yieldedAgain()
 }
 
 // observed takes an event of the hypervisor for what it is: a hint to look. The
@@ -62,13 +74,18 @@ func taken(s State, m *messages.ReportTaken) (State, []actors.Effect, error) {
 	return s.with(m.InstanceId, c), nil, nil
 }
 
-// disown removes a stray that its instance does not want.
+// disown removes a stray that its instance does not want. What lives on elsewhere
+// may have its disk on storage that is shared.
 func disown(s State, _ time.Time, m *messages.DisownDomain) (State, []actors.Effect, error) {
 	c, ok := s.Claims.Get(m.InstanceId)
 	if !ok || !c.Stray {
 		return s, nil, nil
 	}
-	c = working(c, &messages.OrderHost{Order: max(m.Order, c.Order), Kind: messages.OrderKind_ORDER_KIND_DELETE})
+	kind := messages.OrderKind_ORDER_KIND_DELETE
+	if m.Lives {
+		kind = messages.OrderKind_ORDER_KIND_RELEASE
+	}
+	c = working(c, &messages.OrderHost{Order: max(m.Order, c.Order), Kind: kind})
 	c.Stray = false
 	return s.with(m.InstanceId, c), []actors.Effect{drive(m.InstanceId, c)}, nil
 }

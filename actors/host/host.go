@@ -4,6 +4,7 @@
 package host
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -32,7 +33,8 @@ type State struct {
 	Claims    actors.Table[Claim]              `json:"-"`
 	Card      actors.Table[*messages.HostView] `json:"-"`
 
-	// Facts of the moment; they are not committed.
+	// Facts of the moment; they are not committed. Since when it is down is: the
+	// card has it.
 	Up         bool   `json:"-"`
 	LostReason string `json:"-"`
 }
@@ -76,6 +78,7 @@ type Claim struct {
 	Untold    bool                `json:",omitempty"` // a fact no order asked for waits to be taken
 	Looking   bool                `json:",omitempty"` // the driver is to look what became of the domain
 	Stray     bool                `json:",omitempty"` // found on the hypervisor, never claimed
+	Refused   uint64              `json:",omitempty"` // the newest build that was refused, for what is still here
 	ErrorKind messages.ErrorKind  `json:",omitempty"` // how the latest order ended
 	Error     string              `json:",omitempty"`
 }
@@ -103,8 +106,7 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 	case *messages.HostConnected:
 		return published(connected(s, in.Now, m))
 	case *messages.HostLost:
-		s.Up, s.LostReason = false, m.Reason
-		return published(s, nil, nil)
+		return published(lost(s, in.Now, m), nil, nil)
 	case *messages.DomainObserved:
 		return observed(s, m)
 	case *messages.ReportTaken:
@@ -117,6 +119,8 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 		return unknown(s, m)
 	case *messages.SetHost:
 		return published(set(s, in.Now, m))
+	case *messages.DeleteHost:
+		return published(forget(s))
 	}
 	return query(s, in)
 }
@@ -128,7 +132,7 @@ func query(s State, in actors.Input) (State, []actors.Effect, error) {
 		if s.card() == nil {
 			return s, nil, fmt.Errorf("there is no host %s: %w", in.ID, messages.NotFound)
 		}
-		return s, []actors.Effect{actors.Reply{Message: view(s)}}, nil
+		return s, []actors.Effect{actors.Reply{Message: view(s, in.Now)}}, nil
 	case *messages.GetConsole:
 		if _, ok := s.Claims.Get(m.InstanceId); !ok {
 			return s, nil, fmt.Errorf("instance %s is not on host %s: %w", m.InstanceId, in.ID, messages.NotFound)
@@ -212,6 +216,7 @@ func facts(s State) *messages.HostFacts {
 	i := s.card().GetInventory()
 	return &messages.HostFacts{
 		Name: s.Name, AvailabilityZone: s.card().GetAvailabilityZone(), Up: s.Up, Disabled: s.card().GetDisabled(),
+		ForcedDown: s.card().GetForcedDown(), Storage: i.GetStorage(),
 		Vcpus: i.GetVcpus(), VcpusUsed: s.VCPUs, RamMib: i.GetRamMib(), RamMibUsed: s.RAMMiB,
 		DiskGib: i.GetDiskGib(), DiskGibUsed: s.DiskGiB,
 		Instances: s.Instances, Building: s.Working, Arch: i.GetArch(), HypervisorType: i.GetHypervisorType(),
@@ -219,9 +224,13 @@ func facts(s State) *messages.HostFacts {
 }
 
 // view is the card with the facts of the moment.
-func view(s State) *messages.HostView {
+func view(s State, now time.Time) *messages.HostView {
 	v := proto.Clone(s.card()).(*messages.HostView)
 	v.Facts, v.LostReason = facts(s), s.LostReason
+	v.ReportedAt = cmp.Or(v.LostAt, v.UpdatedAt)
+	if s.Up {
+		v.ReportedAt = now.UnixNano()
+	}
 	return v
 }
 
@@ -248,6 +257,9 @@ func set(s State, now time.Time, m *messages.SetHost) (State, []actors.Effect, e
 		if m.DisabledReason != nil {
 			c.DisabledReason = *m.DisabledReason
 		}
+		if m.ForcedDown != nil {
+			c.ForcedDown = *m.ForcedDown
+		}
 	})
-	return s, []actors.Effect{actors.Reply{Message: view(s)}}, nil
+	return s, []actors.Effect{actors.Reply{Message: view(s, now)}}, nil
 }

@@ -15,7 +15,7 @@ func order(s State, now time.Time, m *messages.OrderHost) (State, []actors.Effec
 	if m.InstanceId == "" || m.Order == 0 {
 		return s, nil, fmt.Errorf("an order needs an instance and a number: %w", messages.Invalid)
 	}
-	if c, ok := s.Claims.Get(m.InstanceId); ok && !c.Stray {
+	if c, ok := s.Claims.Get(m.InstanceId); ok && (!c.Stray || m.Kind == messages.OrderKind_ORDER_KIND_BUILD) {
 		return reorder(s, m, c)
 	}
 	if g, ok := s.Graves.Get(m.InstanceId); ok && m.Order <= g.Order {
@@ -24,11 +24,15 @@ func order(s State, now time.Time, m *messages.OrderHost) (State, []actors.Effec
 	switch m.Kind {
 	case messages.OrderKind_ORDER_KIND_BUILD:
 		return build(s, now, m)
-	case messages.OrderKind_ORDER_KIND_DELETE:
+	case messages.OrderKind_ORDER_KIND_DELETE, messages.OrderKind_ORDER_KIND_RELEASE:
 		// No claim, so nothing should be there; the driver makes sure.
 		s = s.with(m.InstanceId, working(Claim{}, m))
 		c, _ := s.Claims.Get(m.InstanceId)
-		return s, []actors.Effect{drive(m.InstanceId, c)}, nil
+		return s, []actors.Effect{drive(m.InstanceId, c), accepted(s, m)}, nil
+	case messages.OrderKind_ORDER_KIND_YIELD:
+		if !s.Up {
+			return yieldNothing(s, now, m)
+		}
 	}
 	// A no is committed like a yes: a stale activation must not say it.
 	s.Graves = s.Graves.Bury(actors.Grave{ID: m.InstanceId, At: now, Order: m.Order})
@@ -41,9 +45,17 @@ func reorder(s State, m *messages.OrderHost, c Claim) (State, []actors.Effect, e
 	switch {
 	case m.Order < c.Order:
 		return s, nil, nil
+	case m.Kind == messages.OrderKind_ORDER_KIND_BUILD && c.inTheWay(m.Order):
+		return refuseOver(s, m, c)
+	case m.Kind == messages.OrderKind_ORDER_KIND_YIELD:
+		return yield(s, m, c)
 	case m.Order > c.Order:
 		c = working(c, m)
-		return s.with(m.InstanceId, c), []actors.Effect{drive(m.InstanceId, c)}, nil
+		effects := []actors.Effect{drive(m.InstanceId, c)}
+		if ends(m.Kind) || m.Kind == messages.OrderKind_ORDER_KIND_LOOK {
+			effects = append(effects, accepted(s, m)) // somebody may only wait for it to be taken
+		}
+		return s.with(m.InstanceId, c), effects, nil
 	case c.Working:
 		return s, []actors.Effect{accepted(s, m)}, nil
 	}
@@ -52,7 +64,10 @@ func reorder(s State, m *messages.OrderHost, c Claim) (State, []actors.Effect, e
 
 // late answers an order for an instance that was refused or is gone.
 func late(s State, m *messages.OrderHost, g actors.Grave) []actors.Effect {
-	if m.Order < g.Order && m.Kind != messages.OrderKind_ORDER_KIND_DELETE {
+	if m.Kind == messages.OrderKind_ORDER_KIND_YIELD && m.Order == g.Order && g.Why == "" {
+		return []actors.Effect{yielded(s, m.InstanceId, m.Order)}
+	}
+	if m.Order < g.Order && !ends(m.Kind) {
 		return nil
 	}
 	if g.Why != "" && m.Kind == messages.OrderKind_ORDER_KIND_BUILD {
@@ -78,6 +93,8 @@ func build(s State, now time.Time, m *messages.OrderHost) (State, []actors.Effec
 	switch {
 	case !s.Up:
 		why = "the host is not connected to its hypervisor"
+	case s.card().GetForcedDown():
+		why = "an operator has declared the host down"
 	case why != "":
 		why = "the host has not enough " + why
 	}
@@ -111,7 +128,7 @@ func done(s State, now time.Time, m *messages.DriverDone) (State, []actors.Effec
 	switch {
 	case !ok:
 		return s, nil, nil
-	case m.Kind == messages.OrderKind_ORDER_KIND_LOOK:
+	case m.Kind == messages.OrderKind_ORDER_KIND_LOOK && !(c.Working && c.Kind == messages.OrderKind_ORDER_KIND_LOOK):
 		return looked(s, m, c)
 	case !c.Working && !c.Stray && m.ErrorKind != messages.ErrorKind_ERROR_KIND_UNAVAILABLE &&
 		(m.Power != c.Power || m.Absent != c.Absent):
@@ -123,15 +140,20 @@ func done(s State, now time.Time, m *messages.DriverDone) (State, []actors.Effec
 		return s, nil, nil // a newer order has taken its place
 	case m.ErrorKind == messages.ErrorKind_ERROR_KIND_UNAVAILABLE:
 		return s, nil, nil // the outcome is unknown: the order stands, and is tried again
-	case c.Kind == messages.OrderKind_ORDER_KIND_DELETE && m.ErrorKind == 0:
+	case ends(c.Kind) && m.ErrorKind == 0:
 		s = s.without(m.InstanceId)
-		s.Graves = s.Graves.Bury(actors.Grave{ID: m.InstanceId, At: now, Order: c.Order})
+		s.Graves = s.Graves.Bury(actors.Grave{ID: m.InstanceId, At: now, Order: max(c.Order, c.Refused)})
 		return s, []actors.Effect{tell(m.InstanceId, gone(s, m.InstanceId, c.Order))}, nil
+	case c.Kind == messages.OrderKind_ORDER_KIND_YIELD:
+		return yieldDriven(s, m, c)
 	}
 	// A failed delete is not absence: the order stands and is tried again, but
 	// the instance may say what is in the way.
-	c.Working = c.Kind == messages.OrderKind_ORDER_KIND_DELETE
-	c.Spec, c.Power, c.Absent, c.ErrorKind, c.Error = nil, m.Power, m.Absent, m.ErrorKind, m.Error
+	c.Working = ends(c.Kind)
+	c.Spec, c.Power, c.Absent = nil, m.Power, m.Absent
+	if c.Kind != messages.OrderKind_ORDER_KIND_LOOK { // a look has no error but the one it was given for
+		c.ErrorKind, c.Error = m.ErrorKind, m.Error
+	}
 	c.Seq++
 	s = s.with(m.InstanceId, c)
 	r := report(s, m.InstanceId, c)
@@ -149,8 +171,20 @@ func looked(s State, m *messages.DriverDone, c Claim) (State, []actors.Effect, e
 		return s.with(m.InstanceId, c), nil, nil
 	}
 	c.Power, c.Absent, c.Seq, c.Untold = m.Power, m.Absent, c.Seq+1, true
+	c = c.yieldedAgain()
 	s = s.with(m.InstanceId, c)
+	if c.Working {
+		return s, []actors.Effect{drive(m.InstanceId, c)}, nil
+	}
+	if !c.Untold {
+		return s, nil, nil
+	}
 	return s, []actors.Effect{fact(s, m.InstanceId, c)}, nil
+}
+
+// ends: the order leaves nothing here.
+func ends(k messages.OrderKind) bool {
+	return k == messages.OrderKind_ORDER_KIND_DELETE || k == messages.OrderKind_ORDER_KIND_RELEASE
 }
 
 // with is s with a claim set and the sums brought up to date.

@@ -26,6 +26,15 @@ func (s State) AppendJSON(b []byte) ([]byte, error) {
 	o.Text("HostAsked", s.HostAsked)
 	o.Text("AdminPassword", s.AdminPassword)
 	o.Uint("Actions", uint64(s.Actions))
+	if s.Evac != nil {
+		o.Any("Evac", s.Evac)
+	}
+	if len(s.Left) > 0 {
+		o.Any("Left", s.Left)
+	}
+	if s.Answers != 0 {
+		o.Uint("Answers", uint64(s.Answers))
+	}
 	return o.Close()
 }
 

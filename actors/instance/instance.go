@@ -39,6 +39,12 @@ type State struct {
 	AdminPassword        string
 	Actions              uint32 // how many the history has had
 
+	Evac    *Evacuation `json:",omitempty"` // under way
+	Left    []Leftover  `json:",omitempty"` // what hosts that it has left have still to take
+	Answers uint32      `json:",omitempty"` // to hosts that had found it; a commit behind each
+
+	Moves actors.Table[*messages.Migration] `json:"-"`
+
 	History actors.Table[*messages.ActionRecord] `json:"-"`
 	Papers  actors.Table[[]byte]                 `json:"-"` // what is large and seldom changes
 }
@@ -67,9 +73,9 @@ const (
 // Spec is the kind.
 func Spec() actors.Kind {
 	return actors.Spec[State]{
-		Name: Kind, Step: Step, Reads: reads, Outstanding: outstanding, Busy: busy, Index: index,
+		Name: Kind, Step: Step, Reads: reads, Outstanding: outstanding, Busy: busy, Index: index, RowIndex: rowIndex,
 		Tables: func(s *State) map[string]actors.Rows {
-			return map[string]actors.Rows{"history": &s.History, "papers": &s.Papers}
+			return map[string]actors.Rows{"history": &s.History, "papers": &s.Papers, moves: &s.Moves}
 		},
 	}.Kind()
 }
@@ -102,6 +108,8 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 	switch m := in.Message.(type) {
 	case *messages.ActOnInstance:
 		return act(s, in, m)
+	case *messages.EvacuateInstance:
+		return evacuate(s, in, m)
 	case *messages.UpdateInstance:
 		return update(s, in, m)
 	}
@@ -128,7 +136,9 @@ func fact(s State, in actors.Input) (State, []actors.Effect, error) {
 	case *messages.PortsReleased:
 		return portsReleased(s, in.Now, m)
 	case *messages.OrderAccepted:
-		return s, nil, nil // the report is what counts
+		return s.dismiss(m.Host, m.Order), nil, nil // of all other orders the report is what counts
+	case *messages.InstanceYielded:
+		return yielded(s, in.Now, m)
 	case *messages.OrderRefused:
 		return orderRefused(s, in.Now, m)
 	case *messages.DomainReported:

@@ -44,9 +44,15 @@ var actions = map[messages.Action]rule{
 	messages.Action_ACTION_DELETE: {
 		name: "delete", from: in(building, active, stopped, failed), task: deleting,
 		over: []messages.TaskState{
-			scheduling, networking, spawning, poweringOn, poweringOff, rebooting, rebootingHard, deleting,
+			scheduling, networking, spawning, poweringOn, poweringOff, rebooting, rebootingHard, deleting, rebuilding,
 		},
 		order: orderDelete,
+	},
+	// What a dead host was at ends with it.
+	messages.Action_ACTION_EVACUATE: {
+		name: "evacuate", from: in(active, stopped, failed), task: rebuilding,
+		over:  []messages.TaskState{poweringOn, poweringOff, rebooting, rebootingHard, rebuilding},
+		order: orderYield,
 	},
 }
 
@@ -55,6 +61,9 @@ func in(states ...messages.VMState) []messages.VMState { return states }
 func act(s State, in actors.Input, m *messages.ActOnInstance) (State, []actors.Effect, error) {
 	if !s.visible(m.Scope) {
 		return s, nil, missing(in.ID)
+	}
+	if m.Action == messages.Action_ACTION_EVACUATE {
+		return s, nil, fmt.Errorf("an evacuation has a message of its own: %w", messages.Invalid)
 	}
 	r := actions[m.Action]
 	if err := r.allows(s.View); err != nil {
@@ -103,6 +112,7 @@ func remove(s State, in actors.Input, m *messages.ActOnInstance) (State, []actor
 	}
 	s = s.begin(in.Now, m.Action, m).eventOn(in.Now, "delete", s.View.Host)
 	s.Clearing, s.Failed = false, nil
+	s = s.breakOff(in.Now)
 	if s.View.Host != "" {
 		s = s.order(orderDelete)
 	}

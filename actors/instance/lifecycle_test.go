@@ -41,6 +41,9 @@ func rested(vm messages.VMState, task messages.TaskState) State {
 	if task != admitting && task != scheduling && !(vm == failed && task == idle) {
 		s.View.Host = "h1"
 	}
+	if task == rebuilding {
+		s.Evac = &Evacuation{From: "h1", Asking: "h1", First: 1, Move: actionKey(1)}
+	}
 	if vm == deleted {
 		s.View.Host, s.QuotaHeld, s.Networks = "", false, nil
 	}
@@ -64,6 +67,7 @@ func everyMessage() []actors.Message {
 		ended(3, 0, true, 0), ended(3, messages.PowerState_POWER_STATE_RUNNING, false, messages.ErrorKind_ERROR_KIND_INTERNAL),
 		ended(2, messages.PowerState_POWER_STATE_RUNNING, false, 0),
 		&messages.DomainReported{InstanceId: "i1", Host: "h1", Order: 3, Seq: 1, Power: messages.PowerState_POWER_STATE_CRASHED},
+		&messages.EvacuateInstance{}, &messages.EvacuateInstance{Host: "h1"}, &messages.InstanceYielded{InstanceId: "i1", Order: 3, Host: "h1"},
 		&messages.DomainFound{InstanceId: "i1", Host: "h1", Order: 3}, &messages.DomainFound{InstanceId: "i1", Host: "other", Order: 3},
 	}
 	for a := range messages.Action_name {
@@ -83,6 +87,8 @@ func brief(m actors.Message) string {
 		name += fmt.Sprintf("(order %d ended %v %v absent %v %v)", m.Order, m.Ended, word(m.Power.String(), "POWER_STATE_"), m.Absent, m.ErrorKind != 0)
 	case *messages.DomainFound:
 		name += " on " + m.Host
+	case *messages.EvacuateInstance:
+		name += strings.Repeat(" to "+m.Host, min(len(m.Host), 1))
 	case *messages.OrderHost:
 		name += fmt.Sprintf("(%d %s)", m.Order, word(m.Kind.String(), "ORDER_KIND_"))
 	}
@@ -121,7 +127,7 @@ var states = []struct {
 	task []messages.TaskState
 }{
 	{building, []messages.TaskState{admitting, scheduling, networking, spawning, deleting}},
-	{active, []messages.TaskState{idle, poweringOff, rebooting, rebootingHard, deleting}},
+	{active, []messages.TaskState{idle, poweringOff, rebooting, rebootingHard, rebuilding, deleting}},
 	{stopped, []messages.TaskState{idle, poweringOn, rebootingHard, deleting}},
 	{failed, []messages.TaskState{idle, poweringOff, rebootingHard, deleting}},
 	{deleted, []messages.TaskState{idle}},

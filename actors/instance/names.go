@@ -26,9 +26,13 @@ const (
 	rebooting     = messages.TaskState_TASK_STATE_REBOOTING
 	rebootingHard = messages.TaskState_TASK_STATE_REBOOTING_HARD
 	deleting      = messages.TaskState_TASK_STATE_DELETING
+	rebuilding    = messages.TaskState_TASK_STATE_REBUILDING
 
-	orderBuild  = messages.OrderKind_ORDER_KIND_BUILD
-	orderDelete = messages.OrderKind_ORDER_KIND_DELETE
+	orderBuild   = messages.OrderKind_ORDER_KIND_BUILD
+	orderDelete  = messages.OrderKind_ORDER_KIND_DELETE
+	orderYield   = messages.OrderKind_ORDER_KIND_YIELD
+	orderRelease = messages.OrderKind_ORDER_KIND_RELEASE
+	orderLook    = messages.OrderKind_ORDER_KIND_LOOK
 )
 
 // IndexPrefix is where a project's instances are listed; "" for all projects.

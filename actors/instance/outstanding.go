@@ -15,7 +15,7 @@ func busy(s State) bool {
 	if s.View == nil {
 		return false
 	}
-	return s.View.TaskState != idle || s.leaving()
+	return s.View.TaskState != idle || s.leaving() || len(s.Left) > 0
 }
 
 // leaving: networks and quota are to be given back, though no task says so.
@@ -35,10 +35,21 @@ func outstanding(s State) []actors.Effect {
 	if !busy(s) {
 		return nil
 	}
+	return append(work(s), dismissals(s)...)
+}
+
+// work is that of the task.
+func work(s State) []actors.Effect {
 	if s.leaving() {
 		return release(s)
 	}
 	switch s.View.TaskState {
+	case idle:
+		return nil
+	case rebuilding:
+		if s.wantsHost() {
+			return place(s)
+		}
 	case admitting:
 		return []actors.Effect{actors.Tell{
 			To: projectOf(s),
@@ -63,7 +74,7 @@ func networkRef(id string) actors.Ref { return actors.Ref{Kind: "network", ID: i
 // place asks for a host and for addresses at once: neither needs the other.
 func place(s State) []actors.Effect {
 	var effects []actors.Effect
-	if s.View.Host == "" {
+	if s.wantsHost() {
 		effects = append(effects, actors.Tell{To: scheduler.Main, Message: &messages.ScheduleInstance{
 			InstanceId: s.View.Id, Attempt: s.Attempt, ExcludedHosts: s.Tried, Shape: shape(s),
 		}})
@@ -101,14 +112,18 @@ func orderHost(s State) actors.Effect {
 	if s.Ordered == orderBuild {
 		o.Spec = spec(s)
 	}
-	return actors.Tell{To: actors.Ref{Kind: "host", ID: s.View.Host}, Message: o}
+	return tell(s.orderedHost(), o)
 }
 
 func shape(s State) *messages.ScheduleShape {
-	return &messages.ScheduleShape{
+	r := &messages.ScheduleShape{
 		Vcpus: s.View.Flavor.Vcpus, RamMib: s.View.Flavor.RamMib, DiskGib: s.diskGiB(),
 		AvailabilityZone: s.ZoneAsked, Host: s.HostAsked,
 	}
+	if s.Evac != nil {
+		r.Host, r.Storage = s.Evac.Asked, s.Evac.Storage
+	}
+	return r
 }
 
 // diskGiB is what the disk counts on a host: the flavor's, or the image's size
@@ -131,6 +146,9 @@ func spec(s State) *messages.DomainSpec {
 		ImageSha256: v.Image.Sha256, ImageFormat: v.Image.Format, ImageId: v.Image.Id,
 		ImageSizeBytes: v.Image.SizeBytes, ImageVirtualBytes: v.Image.VirtualBytes,
 		ConfigDrive: v.ConfigDrive, Order: s.Order, FlavorName: v.Flavor.Name,
+	}
+	if s.Evac != nil {
+		d.Stopped, d.TakeDisk = s.Evac.Stopped, s.Evac.Storage != ""
 	}
 	if v.ConfigDrive {
 		d.ConfigFiles = maps.Clone(guestdata.Render(v))

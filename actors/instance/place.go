@@ -57,6 +57,9 @@ func hostChosen(s State, now time.Time, m *messages.HostChosen) (State, []actors
 		return s, nil, nil
 	}
 	s = s.explain(m.Decision).eventOn(now, "schedule.done", m.Host)
+	if s.Evac != nil {
+		return rebuild(s, now, m)
+	}
 	s = s.edit(now, func(v *messages.InstanceView) {
 		v.Host, v.TaskState, v.AvailabilityZone = m.Host, networking, m.AvailabilityZone
 	})
@@ -74,11 +77,22 @@ func noHostFound(s State, now time.Time, m *messages.NoHostFound) (State, []acto
 		f.Message += " The last one tried: " + s.Failed.Message
 		f.Details = s.Failed.Details
 	}
+	if s.Evac != nil {
+		return evacuationFailed(s.explain(m.Decision), now, f)
+	}
 	return fail(s.explain(m.Decision), now, f)
 }
 
 func (s State) awaitsHost(attempt int32) bool {
-	return s.View.TaskState == scheduling && s.View.Host == "" && attempt == s.Attempt
+	return s.wantsHost() && attempt == s.Attempt
+}
+
+// wantsHost: the scheduler is to choose one.
+func (s State) wantsHost() bool {
+	if s.Evac != nil {
+		return s.Evac.Asking == "" && s.Evac.Target == ""
+	}
+	return s.placing() && s.View.Host == ""
 }
 
 func (s State) explain(d *messages.Decision) State {
@@ -140,7 +154,8 @@ func build(s State, now time.Time) (State, []actors.Effect, error) {
 
 // orderRefused: the host holds nothing, so another one may be tried at once.
 func orderRefused(s State, now time.Time, m *messages.OrderRefused) (State, []actors.Effect, error) {
-	if m.Order != s.Order || s.View.TaskState != spawning || s.Clearing {
+	ordered := s.View.TaskState == spawning || s.Evac != nil && s.Evac.Target == m.Host
+	if m.Order != s.Order || !ordered || s.Clearing {
 		return s, nil, nil
 	}
 	s.Failed = &messages.Fault{Code: 500, Message: "The host refused the machine.", Details: fmt.Sprintf("host %s: %s", m.Host, m.Reason)}
@@ -149,6 +164,9 @@ func orderRefused(s State, now time.Time, m *messages.OrderRefused) (State, []ac
 
 // elsewhere tries the next host after one has let go, or gives up.
 func elsewhere(s State, now time.Time, again bool) (State, []actors.Effect, error) {
+	if s.Evac != nil {
+		return evacuateElsewhere(s, now, again)
+	}
 	host := s.View.Host
 	s.Clearing = false
 	s = s.edit(now, func(v *messages.InstanceView) { v.Host, v.HypervisorHostname, v.PowerState = "", "", 0 })

@@ -12,9 +12,11 @@ import (
 // commits nothing, so it must not confirm anything either.
 func reported(s State, now time.Time, m *messages.DomainReported) (State, []actors.Effect, error) {
 	f := Fact{m.Order, m.Seq}
+	s = s.dismiss(m.Host, m.Order)
 	switch {
-	case m.Host != s.View.Host || m.Order != s.Order || s.placing():
-		return s, nil, nil // another host's, an older order's, or of before anything was ordered here
+	case m.Host != s.orderedHost() || m.Order != s.Order || s.placing() || s.Evac != nil && s.wantsHost():
+		// Another host's, an older order's, or of before anything was ordered here.
+		return s.completed(now, m), nil, nil
 	case !s.Fact.before(f):
 		return s, confirm(s, m), nil
 	case !m.Ended && s.View.TaskState != idle:
@@ -27,9 +29,11 @@ func reported(s State, now time.Time, m *messages.DomainReported) (State, []acto
 	}
 	s.Fact = f
 	switch {
-	case m.Ended && s.Ordered == orderDelete:
+	case m.Ended && s.Evac != nil && s.Evac.Asking != "":
+		return notYielded(s, now, m)
+	case m.Ended && (s.Ordered == orderDelete || s.Ordered == orderRelease):
 		return cleared(s, now, m)
-	case m.Ended && s.Ordered == orderBuild && s.View.TaskState == spawning:
+	case m.Ended && s.Ordered == orderBuild && (s.View.TaskState == spawning || s.Evac != nil):
 		return built(s, now, m)
 	case m.Ended && s.View.TaskState != idle:
 		return acted(s, now, m), nil, nil
@@ -51,7 +55,10 @@ func tell(host string, m actors.Message) actors.Effect {
 // built ends a build, or begins to clear away one that failed: failed is not
 // absent, so no other host is tried before this one has confirmed.
 func built(s State, now time.Time, m *messages.DomainReported) (State, []actors.Effect, error) {
-	if m.ErrorKind == 0 && m.Power == messages.PowerState_POWER_STATE_RUNNING {
+	if m.ErrorKind == 0 && s.asWanted(m.Power) {
+		if s.Evac != nil {
+			return evacuated(s, now, m)
+		}
 		return acted(s, now, m), nil, nil
 	}
 	f := faultOf(m)
@@ -59,7 +66,11 @@ func built(s State, now time.Time, m *messages.DomainReported) (State, []actors.
 		f.Code = 400
 	}
 	s.Failed, s.Clearing = f, true
-	s = s.eventFailed(now, f.Details).order(orderDelete).eventOn(now, "clear", s.View.Host)
+	clear := orderDelete
+	if s.Evac != nil {
+		clear = orderRelease // a disk that was there stays there
+	}
+	s = s.eventFailed(now, f.Details).order(clear).eventOn(now, "clear", s.orderedHost())
 	return s, outstanding(s), nil
 }
 
@@ -71,6 +82,7 @@ var failures = map[messages.ErrorKind]string{
 	messages.ErrorKind_ERROR_KIND_INVALID:     "The image or the machine's specification cannot be used.",
 	messages.ErrorKind_ERROR_KIND_NOT_FOUND:   "Something that the machine needs is gone from its host.",
 	messages.ErrorKind_ERROR_KIND_UNAVAILABLE: "The hypervisor did not answer.",
+	messages.ErrorKind_ERROR_KIND_CONFLICT:    "The host had something newer to go by.",
 }
 
 // faultOf is the fault that a reported failure makes.
@@ -154,8 +166,12 @@ func found(s State, in actors.Input, m *messages.DomainFound) (State, []actors.E
 	switch {
 	case s.View == nil:
 		return s, []actors.Effect{tell(m.Host, &messages.DomainUnknown{InstanceId: in.ID})}, nil
-	case s.View.Host != m.Host || s.View.VmState == deleted:
-		return s, []actors.Effect{tell(m.Host, &messages.DisownDomain{InstanceId: in.ID, Order: max(s.Order, m.Order)})}, nil
+	case s.View.VmState == deleted || s.View.Host != m.Host && !s.concerns(m.Host):
+		// A stale activation must not say that: a commit stands behind it.
+		s.Answers++
+		return s, []actors.Effect{tell(m.Host, &messages.DisownDomain{
+			InstanceId: in.ID, Order: max(s.Order, m.Order), Lives: s.View.VmState != deleted,
+		})}, nil
 	case s.View.TaskState != idle:
 		return s, outstanding(s), nil // the order under way makes the claim
 	}

@@ -28,11 +28,12 @@ type Key struct {
 	vcpus            int32
 	ramMiB, diskGiB  int64
 	zone, host, arch string
+	storage          string
 }
 
 // KeyOf is the shape's key.
 func KeyOf(s *messages.ScheduleShape) Key {
-	return Key{s.Vcpus, s.RamMib, s.DiskGib, s.AvailabilityZone, s.Host, s.Arch}
+	return Key{s.Vcpus, s.RamMib, s.DiskGib, s.AvailabilityZone, s.Host, s.Arch, s.Storage}
 }
 
 // Ratios are how many times over a resource may be promised.
@@ -78,7 +79,7 @@ func Claimed(r *messages.ScheduleShape, f *messages.HostFacts) *messages.HostFac
 		RamMib: f.RamMib, RamMibUsed: f.RamMibUsed + r.RamMib,
 		DiskGib: f.DiskGib, DiskGibUsed: f.DiskGibUsed + r.DiskGib,
 		Instances: f.Instances + 1, Building: f.Building + 1,
-		Arch: f.Arch, HypervisorType: f.HypervisorType,
+		Arch: f.Arch, HypervisorType: f.HypervisorType, ForcedDown: f.ForcedDown, Storage: f.Storage,
 	}
 }
 

@@ -10,6 +10,7 @@ var filters = []struct {
 	{"host", hostFilter},
 	{"availability_zone", zoneFilter},
 	{"arch", archFilter},
+	{"storage", storageFilter},
 	{"ram", ramFilter},
 	{"core", coreFilter},
 	{"disk", diskFilter},
