@@ -16,6 +16,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/cmd/troupe/bench"
 	"github.com/troupe-cloud/troupe/cmd/troupe/client"
+	"github.com/troupe-cloud/troupe/messages"
 )
 
 func main() {
@@ -33,7 +34,21 @@ func exitCode(err error) int {
 	if errors.As(err, &s) || isUsage(err) {
 		return client.ExitUsage
 	}
+	for _, k := range kindCodes {
+		if errors.Is(err, k.kind) {
+			return k.code
+		}
+	}
 	return client.ExitCode(err)
+}
+
+// kindCodes are the exit codes of errors of ours.
+var kindCodes = []struct {
+	kind error
+	code int
+}{
+	{messages.Invalid, client.ExitUsage}, {messages.NotFound, client.ExitNotFound}, {messages.Denied, client.ExitDenied},
+	{messages.Conflict, client.ExitConflict}, {messages.Unavailable, client.ExitUnavailable},
 }
 
 // isUsage recognises cobra's own complaints, which have no type.
@@ -67,6 +82,6 @@ func rootCommand() *cobra.Command {
 	client.Add(root)
 	measure := bench.Command()
 	measure.GroupID = "cloud"
-	root.AddCommand(devCommand(), adminCommand(), measure, versionCommand())
+	root.AddCommand(devCommand(), clusterCommand(), adminCommand(), measure, versionCommand())
 	return root
 }
