@@ -83,7 +83,7 @@ func newSystem(log zerolog.Logger) *actor.ActorSystem {
 }
 
 // Get is protoactor's way to find a grain; nil if there is no such kind. The PID
-// of one that lives elsewhere has its owner's address.
+// of one that lives elsewhere has its owner's address and the id "kind/id".
 func (l *lookup) Get(id *protocluster.ClusterIdentity) *actor.PID {
 	ref := actors.Ref{Kind: id.Kind, ID: id.Identity}
 	if l.kinds[ref.Kind] == nil {
@@ -91,7 +91,7 @@ func (l *lookup) Get(id *protocluster.ClusterIdentity) *actor.PID {
 	}
 	if r := l.node.routing.Load(); r != nil && r.admit(ref) != nil {
 		to, _ := r.owner(ref)
-		return actor.NewPID(remotePrefix+to.ID, ref.String())
+		return actor.NewPID(remotePrefix+to.Address, ref.Kind+"/"+ref.ID)
 	}
 	s := l.shard(ref)
 	s.mu.Lock()
@@ -136,7 +136,7 @@ func (d distant) SendUserMessage(pid *actor.PID, message any) {
 		d.answer(sender, &actor.DeadLetterResponse{Target: pid})
 		return
 	}
-	kind, id, _ := strings.Cut(pid.Id, ".")
+	kind, id, _ := strings.Cut(pid.Id, "/")
 	c, err := fromEnvelope(e)
 	if err != nil {
 		d.answer(sender, toReply(nil, err))

@@ -22,6 +22,7 @@ var (
 	errSettling  = &movedError{why: "it is being handed over"}
 	errUnleased  = &movedError{why: "this node does not know whether it is still a member"}
 	errFenced    = &movedError{why: "this node has lost its membership"}
+	errNotYet    = &movedError{why: "this node is not ready yet"}
 	errNoOwner   = &movedError{why: "no node can take it now"}
 	errLost      = &movedError{why: "it could not be passed on any further"}
 )

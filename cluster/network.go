@@ -11,8 +11,8 @@ import (
 
 // Network is the other members, as the shell needs them: who they are, whether
 // this process is still one of them, and how to speak to them.
-// membership and peer make the real one, package clustertest one in memory. Safe
-// for concurrent use.
+// Connect makes the real one, package clustertest one in memory. Safe for
+// concurrent use.
 type Network interface {
 	// Attach names who takes what comes in. It is called once, before all else;
 	// the present view is told at once, if there is one.

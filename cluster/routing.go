@@ -9,6 +9,9 @@ import (
 // where any other would, without a driver.
 const exileKind = "host in exile"
 
+// maxPast is how many views without a stable one among them are remembered.
+const maxPast = 64
+
 // routing is what a node believes under one view: who owns what, and what it may
 // activate now. It is never changed, only replaced.
 type routing struct {
@@ -33,6 +36,9 @@ func (r *routing) next(v *view.View, self string, stable uint64) *routing {
 		n.past, n.based = nil, false // nothing that an earlier start owned counts
 	case v.Index != r.view.Index:
 		n.past = append(append([]*view.View{}, r.past...), r.view)
+	}
+	if len(n.past) > maxPast {
+		n.past, n.based = nil, false // only a stable view helps
 	}
 	for i, p := range n.past {
 		if p.Index == stable && stable > 0 {
