@@ -455,6 +455,7 @@ type OrderHost struct {
 	Kind          OrderKind              `protobuf:"varint,3,opt,name=kind,proto3,enum=troupe.OrderKind" json:"kind,omitempty"`
 	Spec          *DomainSpec            `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"` // with BUILD
 	GraceMs       int64                  `protobuf:"varint,5,opt,name=grace_ms,json=graceMs,proto3" json:"grace_ms,omitempty"`
+	Leftover      bool                   `protobuf:"varint,6,opt,name=leftover,proto3" json:"leftover,omitempty"` // the instance is elsewhere, and waits only for OrderTaken
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -524,6 +525,74 @@ func (x *OrderHost) GetGraceMs() int64 {
 	return 0
 }
 
+func (x *OrderHost) GetLeftover() bool {
+	if x != nil {
+		return x.Leftover
+	}
+	return false
+}
+
+// OrderTaken: the host has committed a leftover order, whenever it may carry it out.
+type OrderTaken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	Order         uint64                 `protobuf:"varint,2,opt,name=order,proto3" json:"order,omitempty"`
+	Host          string                 `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderTaken) Reset() {
+	*x = OrderTaken{}
+	mi := &file_host_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderTaken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderTaken) ProtoMessage() {}
+
+func (x *OrderTaken) ProtoReflect() protoreflect.Message {
+	mi := &file_host_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderTaken.ProtoReflect.Descriptor instead.
+func (*OrderTaken) Descriptor() ([]byte, []int) {
+	return file_host_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OrderTaken) GetInstanceId() string {
+	if x != nil {
+		return x.InstanceId
+	}
+	return ""
+}
+
+func (x *OrderTaken) GetOrder() uint64 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *OrderTaken) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
 type OrderAccepted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
@@ -535,7 +604,7 @@ type OrderAccepted struct {
 
 func (x *OrderAccepted) Reset() {
 	*x = OrderAccepted{}
-	mi := &file_host_proto_msgTypes[3]
+	mi := &file_host_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +616,7 @@ func (x *OrderAccepted) String() string {
 func (*OrderAccepted) ProtoMessage() {}
 
 func (x *OrderAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[3]
+	mi := &file_host_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +629,7 @@ func (x *OrderAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderAccepted.ProtoReflect.Descriptor instead.
 func (*OrderAccepted) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{3}
+	return file_host_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *OrderAccepted) GetInstanceId() string {
@@ -596,7 +665,7 @@ type OrderRefused struct {
 
 func (x *OrderRefused) Reset() {
 	*x = OrderRefused{}
-	mi := &file_host_proto_msgTypes[4]
+	mi := &file_host_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +677,7 @@ func (x *OrderRefused) String() string {
 func (*OrderRefused) ProtoMessage() {}
 
 func (x *OrderRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[4]
+	mi := &file_host_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -621,7 +690,7 @@ func (x *OrderRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderRefused.ProtoReflect.Descriptor instead.
 func (*OrderRefused) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{4}
+	return file_host_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *OrderRefused) GetInstanceId() string {
@@ -666,7 +735,7 @@ type InstanceYielded struct {
 
 func (x *InstanceYielded) Reset() {
 	*x = InstanceYielded{}
-	mi := &file_host_proto_msgTypes[5]
+	mi := &file_host_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +747,7 @@ func (x *InstanceYielded) String() string {
 func (*InstanceYielded) ProtoMessage() {}
 
 func (x *InstanceYielded) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[5]
+	mi := &file_host_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +760,7 @@ func (x *InstanceYielded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstanceYielded.ProtoReflect.Descriptor instead.
 func (*InstanceYielded) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{5}
+	return file_host_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *InstanceYielded) GetInstanceId() string {
@@ -743,7 +812,7 @@ type DomainReported struct {
 
 func (x *DomainReported) Reset() {
 	*x = DomainReported{}
-	mi := &file_host_proto_msgTypes[6]
+	mi := &file_host_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +824,7 @@ func (x *DomainReported) String() string {
 func (*DomainReported) ProtoMessage() {}
 
 func (x *DomainReported) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[6]
+	mi := &file_host_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +837,7 @@ func (x *DomainReported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainReported.ProtoReflect.Descriptor instead.
 func (*DomainReported) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{6}
+	return file_host_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DomainReported) GetInstanceId() string {
@@ -852,7 +921,7 @@ type ReportTaken struct {
 
 func (x *ReportTaken) Reset() {
 	*x = ReportTaken{}
-	mi := &file_host_proto_msgTypes[7]
+	mi := &file_host_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -864,7 +933,7 @@ func (x *ReportTaken) String() string {
 func (*ReportTaken) ProtoMessage() {}
 
 func (x *ReportTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[7]
+	mi := &file_host_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -877,7 +946,7 @@ func (x *ReportTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportTaken.ProtoReflect.Descriptor instead.
 func (*ReportTaken) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{7}
+	return file_host_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReportTaken) GetInstanceId() string {
@@ -910,7 +979,7 @@ type DriverDone struct {
 
 func (x *DriverDone) Reset() {
 	*x = DriverDone{}
-	mi := &file_host_proto_msgTypes[8]
+	mi := &file_host_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +991,7 @@ func (x *DriverDone) String() string {
 func (*DriverDone) ProtoMessage() {}
 
 func (x *DriverDone) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[8]
+	mi := &file_host_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1004,7 @@ func (x *DriverDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriverDone.ProtoReflect.Descriptor instead.
 func (*DriverDone) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{8}
+	return file_host_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DriverDone) GetInstanceId() string {
@@ -998,7 +1067,7 @@ type DomainSeen struct {
 
 func (x *DomainSeen) Reset() {
 	*x = DomainSeen{}
-	mi := &file_host_proto_msgTypes[9]
+	mi := &file_host_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1010,7 +1079,7 @@ func (x *DomainSeen) String() string {
 func (*DomainSeen) ProtoMessage() {}
 
 func (x *DomainSeen) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[9]
+	mi := &file_host_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1023,7 +1092,7 @@ func (x *DomainSeen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainSeen.ProtoReflect.Descriptor instead.
 func (*DomainSeen) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{9}
+	return file_host_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DomainSeen) GetInstanceId() string {
@@ -1058,7 +1127,7 @@ type DomainObserved struct {
 
 func (x *DomainObserved) Reset() {
 	*x = DomainObserved{}
-	mi := &file_host_proto_msgTypes[10]
+	mi := &file_host_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1139,7 @@ func (x *DomainObserved) String() string {
 func (*DomainObserved) ProtoMessage() {}
 
 func (x *DomainObserved) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[10]
+	mi := &file_host_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1152,7 @@ func (x *DomainObserved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainObserved.ProtoReflect.Descriptor instead.
 func (*DomainObserved) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{10}
+	return file_host_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DomainObserved) GetDomain() *DomainSeen {
@@ -1113,7 +1182,7 @@ type HostConnected struct {
 
 func (x *HostConnected) Reset() {
 	*x = HostConnected{}
-	mi := &file_host_proto_msgTypes[11]
+	mi := &file_host_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1194,7 @@ func (x *HostConnected) String() string {
 func (*HostConnected) ProtoMessage() {}
 
 func (x *HostConnected) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[11]
+	mi := &file_host_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1207,7 @@ func (x *HostConnected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostConnected.ProtoReflect.Descriptor instead.
 func (*HostConnected) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{11}
+	return file_host_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *HostConnected) GetInventory() *Inventory {
@@ -1173,7 +1242,7 @@ type HostLost struct {
 
 func (x *HostLost) Reset() {
 	*x = HostLost{}
-	mi := &file_host_proto_msgTypes[12]
+	mi := &file_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1254,7 @@ func (x *HostLost) String() string {
 func (*HostLost) ProtoMessage() {}
 
 func (x *HostLost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[12]
+	mi := &file_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1267,7 @@ func (x *HostLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostLost.ProtoReflect.Descriptor instead.
 func (*HostLost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{12}
+	return file_host_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HostLost) GetReason() string {
@@ -1224,7 +1293,7 @@ type DomainFound struct {
 
 func (x *DomainFound) Reset() {
 	*x = DomainFound{}
-	mi := &file_host_proto_msgTypes[13]
+	mi := &file_host_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1236,7 +1305,7 @@ func (x *DomainFound) String() string {
 func (*DomainFound) ProtoMessage() {}
 
 func (x *DomainFound) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[13]
+	mi := &file_host_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1249,7 +1318,7 @@ func (x *DomainFound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainFound.ProtoReflect.Descriptor instead.
 func (*DomainFound) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{13}
+	return file_host_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DomainFound) GetInstanceId() string {
@@ -1291,7 +1360,7 @@ type DisownDomain struct {
 
 func (x *DisownDomain) Reset() {
 	*x = DisownDomain{}
-	mi := &file_host_proto_msgTypes[14]
+	mi := &file_host_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1372,7 @@ func (x *DisownDomain) String() string {
 func (*DisownDomain) ProtoMessage() {}
 
 func (x *DisownDomain) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[14]
+	mi := &file_host_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1385,7 @@ func (x *DisownDomain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisownDomain.ProtoReflect.Descriptor instead.
 func (*DisownDomain) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{14}
+	return file_host_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DisownDomain) GetInstanceId() string {
@@ -1353,7 +1422,7 @@ type AdoptDomain struct {
 
 func (x *AdoptDomain) Reset() {
 	*x = AdoptDomain{}
-	mi := &file_host_proto_msgTypes[15]
+	mi := &file_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1365,7 +1434,7 @@ func (x *AdoptDomain) String() string {
 func (*AdoptDomain) ProtoMessage() {}
 
 func (x *AdoptDomain) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[15]
+	mi := &file_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1378,7 +1447,7 @@ func (x *AdoptDomain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptDomain.ProtoReflect.Descriptor instead.
 func (*AdoptDomain) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{15}
+	return file_host_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AdoptDomain) GetInstanceId() string {
@@ -1425,7 +1494,7 @@ type DomainUnknown struct {
 
 func (x *DomainUnknown) Reset() {
 	*x = DomainUnknown{}
-	mi := &file_host_proto_msgTypes[16]
+	mi := &file_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +1506,7 @@ func (x *DomainUnknown) String() string {
 func (*DomainUnknown) ProtoMessage() {}
 
 func (x *DomainUnknown) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[16]
+	mi := &file_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +1519,7 @@ func (x *DomainUnknown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainUnknown.ProtoReflect.Descriptor instead.
 func (*DomainUnknown) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{16}
+	return file_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DomainUnknown) GetInstanceId() string {
@@ -1471,7 +1540,7 @@ type SetHost struct {
 
 func (x *SetHost) Reset() {
 	*x = SetHost{}
-	mi := &file_host_proto_msgTypes[17]
+	mi := &file_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1483,7 +1552,7 @@ func (x *SetHost) String() string {
 func (*SetHost) ProtoMessage() {}
 
 func (x *SetHost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[17]
+	mi := &file_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1565,7 @@ func (x *SetHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetHost.ProtoReflect.Descriptor instead.
 func (*SetHost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{17}
+	return file_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SetHost) GetDisabled() bool {
@@ -1529,7 +1598,7 @@ type DeleteHost struct {
 
 func (x *DeleteHost) Reset() {
 	*x = DeleteHost{}
-	mi := &file_host_proto_msgTypes[18]
+	mi := &file_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1610,7 @@ func (x *DeleteHost) String() string {
 func (*DeleteHost) ProtoMessage() {}
 
 func (x *DeleteHost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[18]
+	mi := &file_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1623,7 @@ func (x *DeleteHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteHost.ProtoReflect.Descriptor instead.
 func (*DeleteHost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{18}
+	return file_host_proto_rawDescGZIP(), []int{19}
 }
 
 type Inventory struct {
@@ -1575,7 +1644,7 @@ type Inventory struct {
 
 func (x *Inventory) Reset() {
 	*x = Inventory{}
-	mi := &file_host_proto_msgTypes[19]
+	mi := &file_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1587,7 +1656,7 @@ func (x *Inventory) String() string {
 func (*Inventory) ProtoMessage() {}
 
 func (x *Inventory) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[19]
+	mi := &file_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1600,7 +1669,7 @@ func (x *Inventory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
 func (*Inventory) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{19}
+	return file_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Inventory) GetHypervisorHostname() string {
@@ -1698,7 +1767,7 @@ type HostFacts struct {
 
 func (x *HostFacts) Reset() {
 	*x = HostFacts{}
-	mi := &file_host_proto_msgTypes[20]
+	mi := &file_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +1779,7 @@ func (x *HostFacts) String() string {
 func (*HostFacts) ProtoMessage() {}
 
 func (x *HostFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[20]
+	mi := &file_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +1792,7 @@ func (x *HostFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostFacts.ProtoReflect.Descriptor instead.
 func (*HostFacts) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{20}
+	return file_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HostFacts) GetName() string {
@@ -1846,7 +1915,7 @@ type GetHost struct {
 
 func (x *GetHost) Reset() {
 	*x = GetHost{}
-	mi := &file_host_proto_msgTypes[21]
+	mi := &file_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1858,7 +1927,7 @@ func (x *GetHost) String() string {
 func (*GetHost) ProtoMessage() {}
 
 func (x *GetHost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[21]
+	mi := &file_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1871,7 +1940,7 @@ func (x *GetHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHost.ProtoReflect.Descriptor instead.
 func (*GetHost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{21}
+	return file_host_proto_rawDescGZIP(), []int{22}
 }
 
 type HostView struct {
@@ -1894,7 +1963,7 @@ type HostView struct {
 
 func (x *HostView) Reset() {
 	*x = HostView{}
-	mi := &file_host_proto_msgTypes[22]
+	mi := &file_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1906,7 +1975,7 @@ func (x *HostView) String() string {
 func (*HostView) ProtoMessage() {}
 
 func (x *HostView) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[22]
+	mi := &file_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1919,7 +1988,7 @@ func (x *HostView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostView.ProtoReflect.Descriptor instead.
 func (*HostView) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{22}
+	return file_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HostView) GetName() string {
@@ -2017,7 +2086,7 @@ type GetConsole struct {
 
 func (x *GetConsole) Reset() {
 	*x = GetConsole{}
-	mi := &file_host_proto_msgTypes[23]
+	mi := &file_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2029,7 +2098,7 @@ func (x *GetConsole) String() string {
 func (*GetConsole) ProtoMessage() {}
 
 func (x *GetConsole) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[23]
+	mi := &file_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2042,7 +2111,7 @@ func (x *GetConsole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsole.ProtoReflect.Descriptor instead.
 func (*GetConsole) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{23}
+	return file_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetConsole) GetInstanceId() string {
@@ -2068,7 +2137,7 @@ type ConsoleView struct {
 
 func (x *ConsoleView) Reset() {
 	*x = ConsoleView{}
-	mi := &file_host_proto_msgTypes[24]
+	mi := &file_host_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2149,7 @@ func (x *ConsoleView) String() string {
 func (*ConsoleView) ProtoMessage() {}
 
 func (x *ConsoleView) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[24]
+	mi := &file_host_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2162,7 @@ func (x *ConsoleView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleView.ProtoReflect.Descriptor instead.
 func (*ConsoleView) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{24}
+	return file_host_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ConsoleView) GetOutput() []byte {
@@ -2146,14 +2215,21 @@ const file_host_proto_rawDesc = "" +
 	"\aaddress\x18\x04 \x01(\tR\aaddress\x12#\n" +
 	"\rprefix_length\x18\x05 \x01(\x05R\fprefixLength\x12\x18\n" +
 	"\agateway\x18\x06 \x01(\tR\agateway\x12\x10\n" +
-	"\x03mtu\x18\a \x01(\x05R\x03mtu\"\xac\x01\n" +
+	"\x03mtu\x18\a \x01(\x05R\x03mtu\"\xc8\x01\n" +
 	"\tOrderHost\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\x04R\x05order\x12%\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x11.troupe.OrderKindR\x04kind\x12&\n" +
 	"\x04spec\x18\x04 \x01(\v2\x12.troupe.DomainSpecR\x04spec\x12\x19\n" +
-	"\bgrace_ms\x18\x05 \x01(\x03R\agraceMs\"Z\n" +
+	"\bgrace_ms\x18\x05 \x01(\x03R\agraceMs\x12\x1a\n" +
+	"\bleftover\x18\x06 \x01(\bR\bleftover\"W\n" +
+	"\n" +
+	"OrderTaken\x12\x1f\n" +
+	"\vinstance_id\x18\x01 \x01(\tR\n" +
+	"instanceId\x12\x14\n" +
+	"\x05order\x18\x02 \x01(\x04R\x05order\x12\x12\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\"Z\n" +
 	"\rOrderAccepted\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x14\n" +
@@ -2339,55 +2415,56 @@ func file_host_proto_rawDescGZIP() []byte {
 }
 
 var file_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_host_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_host_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_host_proto_goTypes = []any{
 	(PowerState)(0),         // 0: troupe.PowerState
 	(OrderKind)(0),          // 1: troupe.OrderKind
 	(*DomainSpec)(nil),      // 2: troupe.DomainSpec
 	(*DomainNIC)(nil),       // 3: troupe.DomainNIC
 	(*OrderHost)(nil),       // 4: troupe.OrderHost
-	(*OrderAccepted)(nil),   // 5: troupe.OrderAccepted
-	(*OrderRefused)(nil),    // 6: troupe.OrderRefused
-	(*InstanceYielded)(nil), // 7: troupe.InstanceYielded
-	(*DomainReported)(nil),  // 8: troupe.DomainReported
-	(*ReportTaken)(nil),     // 9: troupe.ReportTaken
-	(*DriverDone)(nil),      // 10: troupe.DriverDone
-	(*DomainSeen)(nil),      // 11: troupe.DomainSeen
-	(*DomainObserved)(nil),  // 12: troupe.DomainObserved
-	(*HostConnected)(nil),   // 13: troupe.HostConnected
-	(*HostLost)(nil),        // 14: troupe.HostLost
-	(*DomainFound)(nil),     // 15: troupe.DomainFound
-	(*DisownDomain)(nil),    // 16: troupe.DisownDomain
-	(*AdoptDomain)(nil),     // 17: troupe.AdoptDomain
-	(*DomainUnknown)(nil),   // 18: troupe.DomainUnknown
-	(*SetHost)(nil),         // 19: troupe.SetHost
-	(*DeleteHost)(nil),      // 20: troupe.DeleteHost
-	(*Inventory)(nil),       // 21: troupe.Inventory
-	(*HostFacts)(nil),       // 22: troupe.HostFacts
-	(*GetHost)(nil),         // 23: troupe.GetHost
-	(*HostView)(nil),        // 24: troupe.HostView
-	(*GetConsole)(nil),      // 25: troupe.GetConsole
-	(*ConsoleView)(nil),     // 26: troupe.ConsoleView
-	nil,                     // 27: troupe.DomainSpec.ConfigFilesEntry
-	(ErrorKind)(0),          // 28: troupe.ErrorKind
+	(*OrderTaken)(nil),      // 5: troupe.OrderTaken
+	(*OrderAccepted)(nil),   // 6: troupe.OrderAccepted
+	(*OrderRefused)(nil),    // 7: troupe.OrderRefused
+	(*InstanceYielded)(nil), // 8: troupe.InstanceYielded
+	(*DomainReported)(nil),  // 9: troupe.DomainReported
+	(*ReportTaken)(nil),     // 10: troupe.ReportTaken
+	(*DriverDone)(nil),      // 11: troupe.DriverDone
+	(*DomainSeen)(nil),      // 12: troupe.DomainSeen
+	(*DomainObserved)(nil),  // 13: troupe.DomainObserved
+	(*HostConnected)(nil),   // 14: troupe.HostConnected
+	(*HostLost)(nil),        // 15: troupe.HostLost
+	(*DomainFound)(nil),     // 16: troupe.DomainFound
+	(*DisownDomain)(nil),    // 17: troupe.DisownDomain
+	(*AdoptDomain)(nil),     // 18: troupe.AdoptDomain
+	(*DomainUnknown)(nil),   // 19: troupe.DomainUnknown
+	(*SetHost)(nil),         // 20: troupe.SetHost
+	(*DeleteHost)(nil),      // 21: troupe.DeleteHost
+	(*Inventory)(nil),       // 22: troupe.Inventory
+	(*HostFacts)(nil),       // 23: troupe.HostFacts
+	(*GetHost)(nil),         // 24: troupe.GetHost
+	(*HostView)(nil),        // 25: troupe.HostView
+	(*GetConsole)(nil),      // 26: troupe.GetConsole
+	(*ConsoleView)(nil),     // 27: troupe.ConsoleView
+	nil,                     // 28: troupe.DomainSpec.ConfigFilesEntry
+	(ErrorKind)(0),          // 29: troupe.ErrorKind
 }
 var file_host_proto_depIdxs = []int32{
 	3,  // 0: troupe.DomainSpec.nics:type_name -> troupe.DomainNIC
-	27, // 1: troupe.DomainSpec.config_files:type_name -> troupe.DomainSpec.ConfigFilesEntry
+	28, // 1: troupe.DomainSpec.config_files:type_name -> troupe.DomainSpec.ConfigFilesEntry
 	1,  // 2: troupe.OrderHost.kind:type_name -> troupe.OrderKind
 	2,  // 3: troupe.OrderHost.spec:type_name -> troupe.DomainSpec
 	0,  // 4: troupe.DomainReported.power:type_name -> troupe.PowerState
-	28, // 5: troupe.DomainReported.error_kind:type_name -> troupe.ErrorKind
+	29, // 5: troupe.DomainReported.error_kind:type_name -> troupe.ErrorKind
 	1,  // 6: troupe.DriverDone.kind:type_name -> troupe.OrderKind
 	0,  // 7: troupe.DriverDone.power:type_name -> troupe.PowerState
-	28, // 8: troupe.DriverDone.error_kind:type_name -> troupe.ErrorKind
+	29, // 8: troupe.DriverDone.error_kind:type_name -> troupe.ErrorKind
 	0,  // 9: troupe.DomainSeen.power:type_name -> troupe.PowerState
-	11, // 10: troupe.DomainObserved.domain:type_name -> troupe.DomainSeen
-	21, // 11: troupe.HostConnected.inventory:type_name -> troupe.Inventory
-	11, // 12: troupe.HostConnected.domains:type_name -> troupe.DomainSeen
+	12, // 10: troupe.DomainObserved.domain:type_name -> troupe.DomainSeen
+	22, // 11: troupe.HostConnected.inventory:type_name -> troupe.Inventory
+	12, // 12: troupe.HostConnected.domains:type_name -> troupe.DomainSeen
 	0,  // 13: troupe.DomainFound.power:type_name -> troupe.PowerState
-	21, // 14: troupe.HostView.inventory:type_name -> troupe.Inventory
-	22, // 15: troupe.HostView.facts:type_name -> troupe.HostFacts
+	22, // 14: troupe.HostView.inventory:type_name -> troupe.Inventory
+	23, // 15: troupe.HostView.facts:type_name -> troupe.HostFacts
 	16, // [16:16] is the sub-list for method output_type
 	16, // [16:16] is the sub-list for method input_type
 	16, // [16:16] is the sub-list for extension type_name
@@ -2401,14 +2478,14 @@ func file_host_proto_init() {
 		return
 	}
 	file_envelope_proto_init()
-	file_host_proto_msgTypes[17].OneofWrappers = []any{}
+	file_host_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_host_proto_rawDesc), len(file_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

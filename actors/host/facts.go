@@ -65,7 +65,7 @@ func observed(s State, m *messages.DomainObserved) (State, []actors.Effect, erro
 	return s.with(id, c), []actors.Effect{look(id, c)}, nil
 }
 
-func taken(s State, m *messages.ReportTaken) (State, []actors.Effect, error) {
+func factTaken(s State, m *messages.ReportTaken) (State, []actors.Effect, error) {
 	c, ok := s.Claims.Get(m.InstanceId)
 	if !ok || !c.Untold || c.Seq != m.Seq {
 		return s, nil, nil

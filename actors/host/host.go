@@ -110,7 +110,7 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 	case *messages.DomainObserved:
 		return observed(s, m)
 	case *messages.ReportTaken:
-		return taken(s, m)
+		return factTaken(s, m)
 	case *messages.DisownDomain:
 		return published(disown(s, in.Now, m))
 	case *messages.AdoptDomain:

@@ -28,7 +28,7 @@ func order(s State, now time.Time, m *messages.OrderHost) (State, []actors.Effec
 		// No claim, so nothing should be there; the driver makes sure.
 		s = s.with(m.InstanceId, working(Claim{}, m))
 		c, _ := s.Claims.Get(m.InstanceId)
-		return s, []actors.Effect{drive(m.InstanceId, c), accepted(s, m)}, nil
+		return s, taken(s, m, drive(m.InstanceId, c)), nil
 	case messages.OrderKind_ORDER_KIND_YIELD:
 		if !s.Up {
 			return yieldNothing(s, now, m)
@@ -51,13 +51,9 @@ func reorder(s State, m *messages.OrderHost, c Claim) (State, []actors.Effect, e
 		return yield(s, m, c)
 	case m.Order > c.Order:
 		c = working(c, m)
-		effects := []actors.Effect{drive(m.InstanceId, c)}
-		if ends(m.Kind) || m.Kind == messages.OrderKind_ORDER_KIND_LOOK {
-			effects = append(effects, accepted(s, m)) // somebody may only wait for it to be taken
-		}
-		return s.with(m.InstanceId, c), effects, nil
+		return s.with(m.InstanceId, c), taken(s, m, drive(m.InstanceId, c)), nil
 	case c.Working:
-		return s, []actors.Effect{accepted(s, m)}, nil
+		return s, taken(s, m, accepted(s, m)), nil
 	}
 	return s, []actors.Effect{tell(m.InstanceId, report(s, m.InstanceId, c))}, nil
 }
@@ -116,6 +112,14 @@ func working(c Claim, m *messages.OrderHost) Claim {
 
 func accepted(s State, m *messages.OrderHost) actors.Effect {
 	return tell(m.InstanceId, &messages.OrderAccepted{InstanceId: m.InstanceId, Order: m.Order, Host: s.Name})
+}
+
+// taken says so too where that is all that the instance waits for.
+func taken(s State, m *messages.OrderHost, effects ...actors.Effect) []actors.Effect {
+	if !m.Leftover {
+		return effects
+	}
+	return append(effects, tell(m.InstanceId, &messages.OrderTaken{InstanceId: m.InstanceId, Order: m.Order, Host: s.Name}))
 }
 
 func refused(s State, m *messages.OrderHost, why string) actors.Effect {

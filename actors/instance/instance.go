@@ -136,7 +136,9 @@ func fact(s State, in actors.Input) (State, []actors.Effect, error) {
 	case *messages.PortsReleased:
 		return portsReleased(s, in.Now, m)
 	case *messages.OrderAccepted:
-		return s.dismiss(m.Host, m.Order), nil, nil // of all other orders the report is what counts
+		return s, nil, nil // the report is what counts
+	case *messages.OrderTaken:
+		return s.dismiss(m.Host, m.Order), nil, nil
 	case *messages.InstanceYielded:
 		return yielded(s, in.Now, m)
 	case *messages.OrderRefused:

@@ -35,7 +35,7 @@ func (s State) dismiss(host string, order uint64) State {
 func dismissals(s State) []actors.Effect {
 	var effects []actors.Effect
 	for _, l := range s.Left {
-		effects = append(effects, tell(l.Host, &messages.OrderHost{InstanceId: s.View.Id, Order: l.Order, Kind: l.Kind}))
+		effects = append(effects, tell(l.Host, &messages.OrderHost{InstanceId: s.View.Id, Order: l.Order, Kind: l.Kind, Leftover: true}))
 	}
 	return effects
 }
