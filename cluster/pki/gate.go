@@ -32,8 +32,8 @@ type Server interface{ ServerConfig() *tls.Config }
 // certificate only troupe.Join, on a connection that carries little and does
 // not live long. It is decided before anything of a call is read.
 //
-// A certificate's end is the end of the calls on connections made with it: who
-// keeps a connection for long makes it anew in time (Source.Changed).
+// A connection ends with the certificate it was made with: who has a call on it
+// that lasts for long makes it anew in time (Source.Changed).
 func ServerOptions(s Server, clients ...string) []grpc.ServerOption {
 	g := gate{now: time.Now, clients: clients}
 	return []grpc.ServerOption{

@@ -136,6 +136,18 @@ func TestStrangerGoesSoon(t *testing.T) {
 	})
 }
 
+func TestConnectionEndsWithItsCertificate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		raw, _ := pipe(t, 1)
+		end := time.Now().Add(time.Hour)
+		c := endAt(raw, end)
+		if _, err := c.Read(make([]byte, 1)); err == nil || !time.Now().Equal(end) { // the bubble's clock
+			t.Errorf("read ended with %v at %v", err, time.Now())
+		}
+		_ = c.Close()
+	})
+}
+
 func TestLimitsForgetHosts(t *testing.T) {
 	now := time.Now()
 	l := newLimits(func() time.Time { return now })

@@ -79,8 +79,7 @@ func (s *Source) Valid() error {
 }
 
 // Changed is closed when another certificate is in force. Connections that were
-// made before go on with the old one: who keeps them for long makes them anew
-// before it ends (Identity.Until).
+// made before go on with the old one, until it ends.
 func (s *Source) Changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

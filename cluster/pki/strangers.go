@@ -45,7 +45,7 @@ func (c *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials
 		return conn, info, err
 	}
 	if t, ok := info.(credentials.TLSInfo); ok && len(t.State.PeerCertificates) > 0 {
-		return conn, info, nil
+		return endAt(conn, t.State.PeerCertificates[0].NotAfter), info, nil
 	}
 	limited, err := c.strangers.admit(conn)
 	if err != nil {
@@ -117,5 +117,21 @@ func (c *strangerConn) Read(p []byte) (int, error) {
 func (c *strangerConn) Close() error {
 	c.timer.Stop()
 	c.gone()
+	return c.Conn.Close()
+}
+
+// endingConn ends with the certificate that it was made with: its owner has long
+// had another, and dials anew.
+type endingConn struct {
+	net.Conn
+	timer *time.Timer
+}
+
+func endAt(conn net.Conn, end time.Time) net.Conn {
+	return &endingConn{conn, time.AfterFunc(time.Until(end), func() { _ = conn.Close() })}
+}
+
+func (c *endingConn) Close() error {
+	c.timer.Stop()
 	return c.Conn.Close()
 }
