@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/cluster/membership"
@@ -16,8 +15,6 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/messages"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // hub is a network of members in one process.
 type hub struct {

@@ -144,7 +144,8 @@ func newID(name string) string { return name + "." + strings.ToLower(rand.Text()
 
 // Start joins. It tries until ctx ends, unless it is certain that it will not
 // succeed: another member has the name (Conflict), the token may not (Denied),
-// something is wrong with the configuration (Invalid, Exhausted). The error says
+// something is wrong with the configuration (Invalid, Exhausted), Consul does not
+// understand what it is asked (Internal). The error says
 // what was in the way last.
 func Start(ctx context.Context, c Config) (*Membership, error) {
 	m, err := New(c)
@@ -159,7 +160,7 @@ func (m *Membership) Start(ctx context.Context) error {
 	if m.started.Swap(true) {
 		return fmt.Errorf("this membership was started before: %w", messages.Invalid)
 	}
-	l, err := m.joinUntil(ctx, func(err error) bool { return !lasting(err) })
+	l, err := m.joinUntil(ctx, func(err error) bool { return !lasting(err) && !errors.Is(err, messages.Internal) })
 	if err != nil {
 		m.Close()
 		return err
