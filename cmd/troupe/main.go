@@ -82,6 +82,6 @@ func rootCommand() *cobra.Command {
 	client.Add(root)
 	measure := bench.Command()
 	measure.GroupID = "cloud"
-	root.AddCommand(devCommand(), clusterCommand(), adminCommand(), measure, versionCommand())
+	root.AddCommand(devCommand(), nodeCommand(), clusterCommand(), storeCommand(), adminCommand(), measure, versionCommand())
 	return root
 }

@@ -52,6 +52,9 @@ type Config struct {
 	// becomes that of Cluster, or of "troupe".
 	Cluster string
 
+	// MustExist refuses an empty folder with NotFound instead of making it one.
+	MustExist bool
+
 	// Writer names this process among those that write: a node's name. With the
 	// same name after a restart, what the dead process had sent and Consul has not
 	// yet taken is never taken. "": a random one.

@@ -42,6 +42,9 @@ func (s *Store) checkMarker(ctx context.Context) error {
 	if err != nil {
 		return s.openError(err)
 	}
+	if absent(pairs[0]) && s.config.MustExist {
+		return fmt.Errorf("there is no cluster in the Consul folder %q: %w", s.config.Prefix, messages.NotFound)
+	}
 	if absent(pairs[0]) {
 		// Two that make it at once: the second finds the first one's.
 		ops := api.KVTxnOps{{Verb: api.KVCAS, Key: name, Value: own}, {Verb: api.KVGetOrEmpty, Key: name}}

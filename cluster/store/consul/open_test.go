@@ -49,6 +49,7 @@ func TestOpen(t *testing.T) {
 		"again":               {good, nil, ""},
 		"whatever is there":   {with(func(c *consul.Config) { c.Cluster = "" }), nil, ""},
 		"the second address":  {with(func(c *consul.Config) { c.Address = nobody + "," + addr }), nil, ""},
+		"nothing is there":    {with(func(c *consul.Config) { c.Prefix, c.MustExist = folder(), true }), messages.NotFound, "no cluster"},
 		"another cluster":     {with(func(c *consul.Config) { c.Cluster = "red" }), messages.Conflict, `"blue", not "red"`},
 		"no port":             {with(func(c *consul.Config) { c.Address = "127.0.0.1" }), messages.Invalid, "HOST:PORT"},
 		"no address":          {with(func(c *consul.Config) { c.Address = "" }), messages.Invalid, "HOST:PORT"},
