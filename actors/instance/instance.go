@@ -80,10 +80,10 @@ func Spec() actors.Kind {
 	}.Kind()
 }
 
-// reads: these begin work anew or say nothing new; no state follows from them.
+// reads: these begin work anew, and no state follows from them.
 func reads(m actors.Message) bool {
 	switch m.(type) {
-	case *messages.Activated, *messages.Nudged, *messages.OrderAccepted:
+	case *messages.Activated, *messages.Nudged:
 		return true
 	}
 	return false
