@@ -33,9 +33,15 @@ func ClientFiles(dir string) Files {
 	return Files{CA: filepath.Join(dir, "ca.crt"), Cert: filepath.Join(dir, "client.crt"), Key: filepath.Join(dir, "client.key")}
 }
 
-// makeDir makes the folder, for its owner only.
+// makeDir makes the folder, for its owner only. Others may have to get through
+// the one that it is in: a node's guests have their disks there.
 func (f Files) makeDir() error {
-	if err := os.MkdirAll(filepath.Dir(f.Key), 0o700); err != nil {
+	dir := filepath.Dir(f.Key)
+	err := os.MkdirAll(filepath.Dir(dir), 0o711)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
 		return fmt.Errorf("make the folder of certificates: %w", err)
 	}
 	return nil

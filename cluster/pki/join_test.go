@@ -3,6 +3,7 @@ package pki_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -261,6 +262,88 @@ func TestJoinAgain(t *testing.T) {
 	c.Name, c.Token = "n2", newSite(t).token(pki.TokenSpec{})
 	if _, err = pki.Join(t.Context(), c); !errors.Is(err, messages.Conflict) {
 		t.Errorf("to another cluster: %v", err)
+	}
+}
+
+// TestJoinElsewhere: of the addresses in a token one is enough; where nobody
+// answers, or somebody who cannot admit, the next is asked.
+func TestJoinElsewhere(t *testing.T) {
+	s := newSite(t)
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	s.ok(err)
+	s.ok(dead.Close())
+	compute := serve(t, s.source) // without the service
+	token, err := s.authority.CreateToken(t.Context(), pki.TokenSpec{Addresses: []string{dead.Addr().String(), compute, s.address}})
+	s.ok(err)
+	_, err = s.join(token.Text(), "n2")
+	s.ok(err)
+	token, err = s.authority.CreateToken(t.Context(), pki.TokenSpec{Addresses: []string{dead.Addr().String(), compute}})
+	s.ok(err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = pki.Join(ctx, pki.JoinConfig{Token: token.Text(), Files: pki.NodeFiles(t.TempDir()), Name: "n3"})
+	if !errors.Is(err, messages.Unavailable) || !strings.Contains(err.Error(), "refused") || !strings.Contains(err.Error(), "admits nobody") {
+		t.Errorf("nowhere: %v", err)
+	}
+}
+
+// TestExpiredNode: a node that has slept too long cannot renew, says so, and
+// comes back with a new token. One that holds the cluster's key helps itself.
+func TestExpiredNode(t *testing.T) {
+	s := newSite(t)
+	data := filepath.Join(t.TempDir(), "data")
+	c := pki.JoinConfig{Token: s.token(pki.TokenSpec{}), Files: pki.NodeFiles(data), Name: "n2", Roles: []string{pki.Compute}}
+	_, err := pki.Join(t.Context(), c)
+	s.ok(err)
+	later := func() time.Time { return time.Now().Add(pki.DefaultNodeLife + time.Hour) }
+	slept, err := pki.Open(c.Files, pki.Options{Now: later})
+	s.ok(err)
+	if err := slept.Valid(); !errors.Is(err, pki.ErrExpired) {
+		t.Errorf("valid: %v", err)
+	}
+	if err := slept.Renew(t.Context(), pki.RenewOver(dial(t, s.address, as(slept, "")))); err == nil || !strings.Contains(err.Error(), "or a clock is wrong") {
+		t.Errorf("renewed: %v", err)
+	}
+	s.away.Store(int64(pki.DefaultNodeLife + time.Hour)) // of the authority
+	first, err := pki.Open(s.files, pki.Options{Now: s.now})
+	s.ok(err)
+	s.ok(first.Renew(t.Context(), s.authority.Renewer(first)))
+	s.ok(first.Valid())
+	s.address = serve(t, first, func(r grpc.ServiceRegistrar) { pki.RegisterJoin(r, s.authority) })
+	c.Token, c.Now = s.token(pki.TokenSpec{}), later
+	_, err = pki.Join(t.Context(), c)
+	s.ok(err)
+	s.ok(slept.Reload())
+	s.ok(slept.Valid())
+	if info, err := os.Stat(data); err != nil || info.Mode().Perm() != 0o711 {
+		t.Errorf("the data folder: %v, %v", info.Mode(), err)
+	}
+}
+
+func TestOldTokensGo(t *testing.T) {
+	s := newSite(t)
+	count := func() int {
+		t.Helper()
+		all, err := s.authority.Tokens(t.Context())
+		s.ok(err)
+		return len(all)
+	}
+	s.token(pki.TokenSpec{Life: time.Minute})
+	s.token(pki.TokenSpec{Life: 30 * time.Hour})
+	s.away.Store(int64(26 * time.Hour))
+	if s.token(pki.TokenSpec{}); count() != 2 {
+		t.Errorf("%d tokens", count())
+	}
+	for name, spec := range map[string]pki.TokenSpec{
+		"for ever": {Life: pki.MaxTokenLife + 1}, "for everybody": {Uses: pki.MaxTokenUses + 1}, "for less than none": {Uses: -1},
+		"for a king": {Roles: []string{"king"}}, "for a role twice": {Roles: []string{pki.Compute, pki.Compute}}, "to nowhere": {},
+	} {
+		if name != "to nowhere" {
+			spec.Addresses = []string{"h:1"}
+		}
+		if _, err := s.authority.CreateToken(t.Context(), spec); !errors.Is(err, messages.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -75,11 +75,12 @@ func (a *Authority) CreateToken(ctx context.Context, spec TokenSpec) (Token, err
 	if err != nil {
 		return Token{}, err
 	}
-	if err := a.sweepTokens(ctx, have); err != nil {
+	left, err := a.sweepTokens(ctx, have)
+	if err != nil {
 		return Token{}, err
 	}
-	if len(have) >= MaxTokens {
-		return Token{}, fmt.Errorf("there are %d tokens; revoke some: %w", len(have), messages.Exhausted)
+	if left >= MaxTokens {
+		return Token{}, fmt.Errorf("there are %d tokens; revoke some: %w", left, messages.Exhausted)
 	}
 	now := a.cfg.Now()
 	t := newToken(a.cert, spec.Addresses)
@@ -91,7 +92,7 @@ func (a *Authority) CreateToken(ctx context.Context, spec TokenSpec) (Token, err
 	return t, a.putToken(ctx, record, 0)
 }
 
-// Tokens lists what there is, also what has expired a short while ago.
+// Tokens lists what there is, also what has expired less than a day ago.
 func (a *Authority) Tokens(ctx context.Context) ([]*messages.JoinToken, error) {
 	items, _, err := a.cfg.Store.List(ctx, tokenPrefix, "", MaxTokens)
 	if err != nil {
@@ -116,16 +117,23 @@ func (a *Authority) RevokeToken(ctx context.Context, id string) error {
 	return a.vault.remove(ctx, tokenPrefix+id)
 }
 
-// sweepTokens removes those that have been of no use for a day.
-func (a *Authority) sweepTokens(ctx context.Context, tokens []*messages.JoinToken) error {
+// shownExpired is for how long a list shows a token that has expired.
+const shownExpired = 24 * time.Hour
+
+// sweepTokens removes those that nobody wants to see any more, and says how many
+// are left.
+func (a *Authority) sweepTokens(ctx context.Context, tokens []*messages.JoinToken) (left int, err error) {
+	left = len(tokens)
 	for _, t := range tokens {
-		if a.cfg.Now().Sub(time.UnixMilli(t.ExpiresUnixMs)) > 24*time.Hour {
-			if err := a.RevokeToken(ctx, t.Id); err != nil {
-				return err
-			}
+		if a.cfg.Now().Sub(time.UnixMilli(t.ExpiresUnixMs)) <= shownExpired {
+			continue
 		}
+		if err := a.RevokeToken(ctx, t.Id); err != nil {
+			return left, err
+		}
+		left--
 	}
-	return nil
+	return left, nil
 }
 
 func (a *Authority) parseToken(item store.Item) (*messages.JoinToken, error) {
