@@ -21,7 +21,10 @@ type life struct {
 	ended  bool          // nothing begins for it any more; under Membership.mu
 	fenced chan struct{} // closed when it is over
 	reason error
-	reach  chan struct{} // signals that the table answers again
+	// dropped is closed when OnFenced has returned. Before that this process must
+	// not join again: it would have a lease, and what it holds in memory is old.
+	dropped chan struct{}
+	reach   chan struct{} // signals that the table answers again
 }
 
 // joinUntil joins, trying again with growing pauses as long as again says so.
@@ -154,7 +157,7 @@ func (m *Membership) bothWays(ctx context.Context, self, to view.Member) error {
 func (m *Membership) begin(self view.Member, first *view.View, sent time.Time) *life {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := &life{self: self, fenced: make(chan struct{}), reach: make(chan struct{}, 1)}
+	l := &life{self: self, fenced: make(chan struct{}), dropped: make(chan struct{}), reach: make(chan struct{}, 1)}
 	l.ctx, l.cancel = context.WithCancel(m.ctx)
 	before := m.present.Load()
 	m.self.Store(&self)
@@ -184,6 +187,11 @@ func (m *Membership) live(l *life) {
 		}
 		past := l.self
 		m.background(func(ctx context.Context) { _ = m.c.Table.Leave(ctx, past) })
+		select {
+		case <-l.dropped:
+		case <-m.ctx.Done():
+			return
+		}
 		var err error
 		if l, err = m.joinUntil(m.ctx, func(err error) bool {
 			if lasting(err) {

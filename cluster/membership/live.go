@@ -195,9 +195,12 @@ func (m *Membership) fence(l *life, reason string) {
 	m.leased.Store(0)
 	old := m.stable.Swap(&stability{changed: make(chan struct{})})
 	close(old.changed)
-	if on := m.c.OnFenced; on != nil {
-		m.events.add(func() { on(l.reason) })
-	}
+	m.events.add(func() {
+		if m.c.OnFenced != nil {
+			m.c.OnFenced(l.reason)
+		}
+		close(l.dropped)
+	})
 	close(l.fenced)
 }
 

@@ -35,7 +35,7 @@ type Config struct {
 	// The functions below are called one after the other, in the order in which
 	// things happened, and should return soon. Each may be nil.
 	OnView   func(*view.View)       // a newer view; after OnJoined its index may be lower
-	OnFenced func(reason error)     // this process is no member any more
+	OnFenced func(reason error)     // this process is no member any more; it joins again when this has returned
 	OnJoined func(self view.Member) // it is one again, under a new id
 
 	Timings Timings // zero: defaults

@@ -356,3 +356,36 @@ func TestIdleCost(t *testing.T) {
 		t.Errorf("pings a second and member: %v", perMember)
 	}
 }
+
+// TestOldIsGoneBeforeNewBegins: a process that was fenced does not join again
+// before its shell has dropped everything: with a new lease it would serve what it
+// had under the old one.
+func TestOldIsGoneBeforeNewBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, table, nodes := cloud(t, 2)
+		dropping := make(chan struct{})
+		n := h.node(t, table.As("n3"), "n3")
+		c := n.config()
+		c.OnFenced = func(error) { <-dropping }
+		var err error
+		if n.m, err = membership.New(c); err != nil {
+			t.Fatal(err)
+		}
+		h.put("n3:1", n.m)
+		if err := n.m.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		nodes = append(nodes, n)
+		eventually(t, "three are together", func() bool { return together(nodes...) })
+		if err := table.Evict(t.Context(), view.Member{}, n.m.Self()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if v, _ := table.Read(t.Context()); len(v.Members) != 2 || n.m.Leased(time.Now()) {
+			t.Error("n3 is a member again while its shell still holds what it had")
+		}
+		close(dropping)
+		eventually(t, "three are together again", func() bool { return together(nodes...) })
+		end(table, nodes)
+	})
+}

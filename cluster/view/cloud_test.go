@@ -110,6 +110,7 @@ func (w *world) fault() {
 		case w.random.IntN(4) == 0:
 			w.say("the table is wiped")
 			w.table.index = 1
+			w.table.era++
 			w.table.change(func() { clear(w.table.records) })
 		case n.running && !n.paused && n.self != nil && !n.leaving:
 			n.leave()

@@ -21,6 +21,9 @@ type Lease struct {
 	since     time.Time // of the first yes in an unbroken row of them
 }
 
+// NewLease is without a confirmation.
+func NewLease(t Timings) *Lease { return &Lease{timings: t} }
+
 // Confirmed takes a yes of the table to a question sent then.
 func (l *Lease) Confirmed(now, sent time.Time) {
 	if l.failing || l.since.IsZero() {

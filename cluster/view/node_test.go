@@ -32,6 +32,7 @@ type node struct {
 	held   []bool // grains that live here
 	doomed []bool // grains that must go before released is said
 	fenced int
+	era    int // of the table in which it registered
 }
 
 func newNode(w *world, i int) *node {
@@ -151,7 +152,9 @@ func (n *node) register(again func()) {
 	id := fmt.Sprintf("%s.%d.%d", n.name, n.life, n.fenced)
 	sent := n.clock()
 	var joined *view.View
+	era := 0
 	n.table(func() {
+		era = t.era
 		if t.records[n.name] == nil {
 			t.change(func() {
 				t.records[n.name] = &record{node: n.number, renewed: n.world.now, member: view.Member{
@@ -166,7 +169,7 @@ func (n *node) register(again func()) {
 			return
 		}
 		n.world.say("%s joined at %d with %d", id, joined.Index, len(joined.Members))
-		n.id, n.watching, n.leaving = id, false, false
+		n.id, n.watching, n.leaving, n.era = id, false, false, era
 		var do []view.Effect
 		n.self, do = view.NewSelf(n.clock(), sent, id, joined, n.world.timings)
 		n.confirm, n.renew = n.clock(), n.clock()
@@ -300,13 +303,15 @@ func (n *node) mayHaveLease() {
 	}
 }
 
-// oneReader is the promise: nobody else may serve reads of this grain now.
+// oneReader is the promise: nobody else may serve reads of this grain now. Who
+// registered in a table that was wiped since does not count: what it reads went
+// with that table.
 func (w *world) oneReader(n *node, g int) {
 	if !n.serves(g) {
 		return
 	}
 	for _, o := range w.nodes {
-		if o != n && o.serves(g) {
+		if o != n && o.era == n.era && o.serves(g) {
 			w.breaks("grain %d is served by %s (view %d, stable %d) and by %s (view %d, stable %d)", g,
 				n.id, n.self.View().Index, n.self.Stable(), o.id, o.self.View().Index, o.self.Stable())
 		}

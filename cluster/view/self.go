@@ -17,7 +17,7 @@ type Self struct {
 	timings  Timings
 	view     *View
 	detector *Detector
-	lease    Lease
+	lease    *Lease
 	barrier  *Barrier
 	fenced   bool
 
@@ -45,7 +45,7 @@ func NewSelf(now, sent time.Time, id string, v *View, t Timings) (*Self, []Effec
 	m, _ := v.ByID(id)
 	s := &Self{
 		id: id, name: m.Name, timings: t,
-		detector: NewDetector(id, t), barrier: NewBarrier(id, t.Lease+t.Margin), lease: Lease{timings: t},
+		detector: NewDetector(id, t), barrier: NewBarrier(id, t.Lease+t.Margin), lease: NewLease(t),
 		vouched: map[string]time.Time{}, tried: map[string]time.Time{},
 		known: map[string]word{}, acked: map[string]bool{},
 	}
@@ -153,7 +153,7 @@ func (s *Self) Tick(now time.Time) (do []Effect) {
 // suspect must be judged, the table is silent, or nobody knows this one yet; and
 // else those whose word is missing for a stable view.
 func (s *Self) toPing(now time.Time, watch []Member) []Member {
-	if !s.settled || s.detector.Suspects() || s.lease.Age(now) >= 2*s.timings.ConfirmEvery {
+	if !s.settled || s.detector.Suspects() || s.lease.Age(now) >= 3*s.timings.ConfirmEvery/2 {
 		return s.others()
 	}
 	to := watch

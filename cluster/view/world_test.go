@@ -130,6 +130,7 @@ type table struct {
 	world   *world
 	up      bool
 	index   uint64
+	era     int // how often it was wiped
 	records map[string]*record
 	cut     map[int]bool // nodes that cannot reach it
 	slow    time.Duration
