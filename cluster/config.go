@@ -48,6 +48,10 @@ type Config struct {
 	// members it is that of the registration.
 	Epoch func() uint64
 
+	// OnLeave is called, on a goroutine of its own, when somebody tells this node
+	// to leave: it should Stop the node and end the process. Nil: refused.
+	OnLeave func()
+
 	// Discard performs actors.Discard. Nil: nothing is discarded.
 	Discard func(ctx context.Context, sha256 string) error
 }

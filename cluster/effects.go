@@ -45,7 +45,7 @@ func (g *grain) perform(o outcome) {
 			waits = true
 			g.node.hosts.console(g.ref.ID, e, o.call)
 		case actors.Publish:
-			g.node.hosts.board.publish(e.Facts)
+			g.node.hosts.publish(e.Facts)
 		case actors.QueryHosts:
 			g.node.hosts.query(g.ref, e.Round, o.call.request)
 		case actors.Discard:

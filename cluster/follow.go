@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/cluster/peer"
 	"github.com/troupe-cloud/troupe/cluster/view"
+	"github.com/troupe-cloud/troupe/messages"
 )
 
 // newPrefix begins the ids of one start, or of one membership.
@@ -117,3 +119,9 @@ func (n *Node) handOver(r *routing) {
 	n.hosts.own(func(name string) bool { return r.mine(actors.Ref{Kind: hostKind, ID: name}) })
 	n.releases.sent(r.view.Index)
 }
+
+// Notice takes what another process only mentions; see Shell.
+func (n *Node) Notice(peer.Identity, *messages.Notice) {}
+
+// Gone ends what a stream has begun; see Shell.
+func (n *Node) Gone(peer.Identity) {}

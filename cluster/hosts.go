@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/cluster/board"
 	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -28,7 +29,8 @@ const (
 // the operations they are at, and the facts their hosts have published.
 type hosts struct {
 	node     *Node
-	board    board
+	board    *board.Board
+	replicas board.Replicas // of the boards of other nodes
 	driving  atomic.Int64
 	slots    chan struct{} // one for every operation of the node
 	consoles chan struct{}
@@ -110,7 +112,7 @@ func (h *hosts) reconcile(name string) {
 // left notes that a host's activation has left this node: it is nobody's candidate
 // here any more. If its driver stays, the next activation hears everything anew.
 func (h *hosts) left(name string) {
-	h.board.withdraw(name)
+	h.board.Remove(name)
 	if a := h.find(name); a != nil {
 		signal(a.resync)
 	}
@@ -129,7 +131,7 @@ func (h *hosts) epoch() uint64 {
 
 func newHosts(n *Node) *hosts {
 	h := &hosts{
-		node: n, attached: map[string]*host{}, changed: make(chan struct{}), started: time.Now(),
+		node: n, board: board.New(n.prefix()), attached: map[string]*host{}, changed: make(chan struct{}), started: time.Now(),
 		slots:    make(chan struct{}, n.config.NodeOps),
 		consoles: make(chan struct{}, consoleReads),
 		discards: make(chan struct{}, discards), listed: make(chan struct{}, 1),
@@ -209,45 +211,6 @@ func (h *hosts) begin(work func()) bool {
 	}
 	h.tasks.Go(work)
 	return true
-}
-
-// query answers a grain with the facts of every host. In a cloud of several
-// nodes this is one batch message to each.
-func (h *hosts) query(asker actors.Ref, round uint64, request string) {
-	answer := func() {
-		h.node.tell(asker, &messages.HostsAnswered{Round: round, Hosts: h.board.read()}, request)
-	}
-	if known, _ := h.known(); known {
-		answer()
-		return
-	}
-	h.begin(func() {
-		ctx, cancel := context.WithDeadline(h.ctx, h.started.Add(hostsGrace))
-		defer cancel()
-		for {
-			known, changed := h.known()
-			if known {
-				break
-			}
-			select {
-			case <-changed:
-				continue
-			case <-ctx.Done():
-			}
-			break
-		}
-		if h.ctx.Err() == nil {
-			answer()
-		}
-	})
-}
-
-// known says whether every host has been heard of, or has had the time to be.
-func (h *hosts) known() (bool, <-chan struct{}) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	known := h.unheard == 0 && len(h.attached) > 0
-	return known || time.Since(h.started) >= hostsGrace, h.changed
 }
 
 // hear notes that a host grain knows how its hypervisor is.

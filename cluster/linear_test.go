@@ -26,7 +26,7 @@ import (
 )
 
 var (
-	faultSeeds = flag.Int("fault.seeds", 6, "how many histories of faults to run")
+	faultSeeds = flag.Int("fault.seeds", 3, "how many histories of faults to run")
 	faultSeed  = flag.Uint64("fault.seed", 1, "the first of them")
 )
 

@@ -56,6 +56,7 @@ func (h *hosts) own(mine func(name string) bool) {
 			signal(a.resync)
 		case was && !is:
 			a.breakOff()
+			h.board.Remove(a.name)
 		}
 	}
 }
@@ -67,6 +68,14 @@ func (a *host) breakOff() {
 		if l.next = nil; l.running != nil {
 			l.cancel()
 		}
+	}
+}
+
+// publish puts what a host says on the board. Of one in exile nobody needs to
+// hear there: it takes nothing.
+func (h *hosts) publish(f *messages.HostFacts) {
+	if h.node.net == nil || h.find(f.GetName()) != nil {
+		h.board.Publish(f)
 	}
 }
 
@@ -108,6 +117,7 @@ func (n *Node) DetachHost(ctx context.Context, name string) error {
 	}
 	a.cancel()
 	h.mu.Unlock()
+	h.board.Remove(name)
 	signal(h.listed)
 	return wait(ctx, &a.tasks, "driver operations")
 }

@@ -69,7 +69,7 @@ type NodeStatus struct {
 	ViewIndex     uint64                 `protobuf:"varint,7,opt,name=view_index,json=viewIndex,proto3" json:"view_index,omitempty"`                                                    // the view it acts under
 	StableIndex   uint64                 `protobuf:"varint,8,opt,name=stable_index,json=stableIndex,proto3" json:"stable_index,omitempty"`                                              // the last one that all its members have come to
 	Leased        bool                   `protobuf:"varint,9,opt,name=leased,proto3" json:"leased,omitempty"`                                                                           // it may answer reads
-	LeaseAgeMs    int64                  `protobuf:"varint,10,opt,name=lease_age_ms,json=leaseAgeMs,proto3" json:"lease_age_ms,omitempty"`                                              // since its registration was last confirmed; -1: not known
+	LeaseLeftMs   int64                  `protobuf:"varint,10,opt,name=lease_left_ms,json=leaseLeftMs,proto3" json:"lease_left_ms,omitempty"`                                           // for how long it may, if its registration is not confirmed again
 	Peers         []string               `protobuf:"bytes,11,rep,name=peers,proto3" json:"peers,omitempty"`                                                                             // names of the members in its view, itself included
 	Held          int64                  `protobuf:"varint,12,opt,name=held,proto3" json:"held,omitempty"`                                                                              // messages that wait for a hand-over
 	Driving       int64                  `protobuf:"varint,13,opt,name=driving,proto3" json:"driving,omitempty"`                                                                        // operations of drivers, running or waiting
@@ -172,9 +172,9 @@ func (x *NodeStatus) GetLeased() bool {
 	return false
 }
 
-func (x *NodeStatus) GetLeaseAgeMs() int64 {
+func (x *NodeStatus) GetLeaseLeftMs() int64 {
 	if x != nil {
-		return x.LeaseAgeMs
+		return x.LeaseLeftMs
 	}
 	return 0
 }
@@ -473,10 +473,11 @@ func (x *GetBoard) GetAfter() uint64 {
 
 type BoardChanges struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Board         string                 `protobuf:"bytes,1,opt,name=board,proto3" json:"board,omitempty"` // names this board; another name than asked for: these are all facts
+	Board         string                 `protobuf:"bytes,1,opt,name=board,proto3" json:"board,omitempty"` // names this board; a node that has started again has another one
 	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	Facts         []*HostFacts           `protobuf:"bytes,3,rep,name=facts,proto3" json:"facts,omitempty"`
 	Removed       []string               `protobuf:"bytes,4,rep,name=removed,proto3" json:"removed,omitempty"` // names of hosts that are not on it any more
+	Full          bool                   `protobuf:"varint,5,opt,name=full,proto3" json:"full,omitempty"`      // these are all facts, not only those that have changed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -537,6 +538,13 @@ func (x *BoardChanges) GetRemoved() []string {
 		return x.Removed
 	}
 	return nil
+}
+
+func (x *BoardChanges) GetFull() bool {
+	if x != nil {
+		return x.Full
+	}
+	return false
 }
 
 // GrainVersion says how new a grain's state is. Of two that differ in any field
@@ -792,7 +800,7 @@ const file_node_proto_rawDesc = "" +
 	"node.proto\x12\x06troupe\x1a\n" +
 	"host.proto\x1a\n" +
 	"peer.proto\"\x0f\n" +
-	"\rGetNodeStatus\"\x86\x04\n" +
+	"\rGetNodeStatus\"\x88\x04\n" +
 	"\n" +
 	"NodeStatus\x12&\n" +
 	"\x06member\x18\x01 \x01(\v2\x0e.troupe.MemberR\x06member\x126\n" +
@@ -804,10 +812,9 @@ const file_node_proto_rawDesc = "" +
 	"\n" +
 	"view_index\x18\a \x01(\x04R\tviewIndex\x12!\n" +
 	"\fstable_index\x18\b \x01(\x04R\vstableIndex\x12\x16\n" +
-	"\x06leased\x18\t \x01(\bR\x06leased\x12 \n" +
-	"\flease_age_ms\x18\n" +
-	" \x01(\x03R\n" +
-	"leaseAgeMs\x12\x14\n" +
+	"\x06leased\x18\t \x01(\bR\x06leased\x12\"\n" +
+	"\rlease_left_ms\x18\n" +
+	" \x01(\x03R\vleaseLeftMs\x12\x14\n" +
 	"\x05peers\x18\v \x03(\tR\x05peers\x12\x12\n" +
 	"\x04held\x18\f \x01(\x03R\x04held\x12\x18\n" +
 	"\adriving\x18\r \x01(\x03R\adriving\x12\x18\n" +
@@ -830,12 +837,13 @@ const file_node_proto_rawDesc = "" +
 	"\tLeaveNode\"6\n" +
 	"\bGetBoard\x12\x14\n" +
 	"\x05board\x18\x01 \x01(\tR\x05board\x12\x14\n" +
-	"\x05after\x18\x02 \x01(\x04R\x05after\"\x81\x01\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\"\x95\x01\n" +
 	"\fBoardChanges\x12\x14\n" +
 	"\x05board\x18\x01 \x01(\tR\x05board\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12'\n" +
 	"\x05facts\x18\x03 \x03(\v2\x11.troupe.HostFactsR\x05facts\x12\x18\n" +
-	"\aremoved\x18\x04 \x03(\tR\aremoved\"\x96\x01\n" +
+	"\aremoved\x18\x04 \x03(\tR\aremoved\x12\x12\n" +
+	"\x04full\x18\x05 \x01(\bR\x04full\"\x96\x01\n" +
 	"\fGrainVersion\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
