@@ -60,7 +60,7 @@ func TestCall(t *testing.T) {
 // TestOrder: what one goroutine sends arrives in that order, and answers may come
 // in any.
 func TestOrder(t *testing.T) {
-	const n = 20000
+	const n = 6000
 	w := newWorld(t)
 	var mu sync.Mutex
 	var arrived []string

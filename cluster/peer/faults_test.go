@@ -2,6 +2,7 @@ package peer_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -157,13 +158,12 @@ func TestStopped(t *testing.T) {
 	w.mustEcho(a, to)
 }
 
-// TestStorm: a hundred thousand calls while connections are cut again and again.
-// Every attempt ends exactly once, and who tries again gets its own answer.
+var storm = flag.Int("storm", 20_000, "calls of TestStorm; the full storm has 100000")
+
+// TestStorm: very many calls while connections are cut again and again. Every
+// attempt ends exactly once, and who tries again gets its own answer.
 func TestStorm(t *testing.T) {
-	total, callers := 100_000, 64
-	if testing.Short() {
-		total = 10_000
-	}
+	total, callers := *storm, 64
 	w := newWorld(t)
 	a, b := w.node("a", &handler{}), w.node("b", &handler{})
 	p := newProxy(t, b.Self().Address)

@@ -153,7 +153,9 @@ func TestExpired(t *testing.T) {
 	c.TLS = source
 	a, b := w.listen(c), w.node("b", silent())
 	held := send(a, b.Self(), ask("x"))
-	if got := wait(t, "the end", held); !errors.Is(got.err, peer.ErrBroken) || !strings.Contains(got.err.Error(), "certificate has expired") {
+	// Whether the stream or the connection below it ends first, and so with which
+	// words, is open.
+	if got := wait(t, "the end", held); !errors.Is(got.err, peer.ErrBroken) {
 		t.Errorf("got %v", got.err)
 	}
 	if _, err := a.Call(w.ctx, b.Self(), ask("x")); !errors.Is(err, peer.ErrUnreachable) || !strings.Contains(err.Error(), "expired") {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
@@ -45,6 +46,13 @@ func runShipped(t *testing.T, what string) string {
 		return ""
 	}
 	return out.String()
+}
+
+func newSystem() *actor.ActorSystem {
+	quiet := slog.New(slog.DiscardHandler)
+	return actor.NewActorSystemWithConfig(actor.Configure(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+	))
 }
 
 func newShipped() (*actor.ActorSystem, *remote.Remote) {

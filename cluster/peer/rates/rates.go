@@ -1,4 +1,7 @@
-package peer
+// Package rates owns the measurement of what a crossing between two nodes costs:
+// over our transport, and over protoactor's own remote, which the runtime does
+// not use. Only benchmarks call it.
+package rates
 
 import (
 	"context"
@@ -14,34 +17,35 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/troupe-cloud/troupe/cluster/peer"
 	"github.com/troupe-cloud/troupe/cluster/pki"
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
 const (
-	// RateCallers is how many callers at once Rates measures the rate with.
-	RateCallers = 64
+	// Callers is how many callers at once Crossing measures the rate with.
+	Callers     = 64
 	rateTime    = time.Second
 	ratePayload = 256 // bytes, of question and answer
 	rateCluster = "rates"
 )
 
-// Rates measures what a crossing costs on this machine: two nodes in this
-// process, on loopback, with mutual TLS. The rate is that of RateCallers callers,
-// the median that of one caller alone.
-func Rates(ctx context.Context) (callsPerSecond float64, p50 time.Duration, err error) {
-	if _, p50, err = Rate(ctx, 1, rateTime); err != nil {
+// Crossing measures what a crossing costs on this machine: two nodes in this
+// process, on loopback, with mutual TLS. The rate is that of Callers callers, the
+// median that of one caller alone.
+func Crossing(ctx context.Context) (callsPerSecond float64, p50 time.Duration, err error) {
+	if _, p50, err = Peer(ctx, 1, rateTime); err != nil {
 		return 0, 0, err
 	}
-	callsPerSecond, _, err = Rate(ctx, RateCallers, rateTime)
+	callsPerSecond, _, err = Peer(ctx, Callers, rateTime)
 	return callsPerSecond, p50, err
 }
 
-// Rate measures crossings with that many callers, each of which asks again when
+// Peer measures crossings with that many callers, each of which asks again when
 // it has its answer.
-func Rate(ctx context.Context, callers int, during time.Duration) (callsPerSecond float64, p50 time.Duration, err error) {
-	var nodes [2]*Server
+func Peer(ctx context.Context, callers int, during time.Duration) (callsPerSecond float64, p50 time.Duration, err error) {
+	var nodes [2]*peer.Server
 	ca, err := pki.NewCA(rateCluster, time.Now())
 	if err != nil {
 		return 0, 0, err
@@ -52,7 +56,7 @@ func Rate(ctx context.Context, callers int, during time.Duration) (callsPerSecon
 		if err != nil {
 			return 0, 0, err
 		}
-		nodes[i], err = Listen(ctx, Config{
+		nodes[i], err = peer.Listen(ctx, peer.Config{
 			Self:    view.Member{ID: name, Name: name, Address: "127.0.0.1:0"},
 			Cluster: rateCluster, TLS: source, Handler: mirror{}, Log: zerolog.Nop(),
 		})
@@ -71,18 +75,18 @@ func Rate(ctx context.Context, callers int, during time.Duration) (callsPerSecon
 // mirror answers every call with what it was asked.
 type mirror struct{}
 
-// Call is Handler's.
-func (mirror) Call(_ Identity, e *messages.Envelope, answer func(*messages.Reply)) {
+// Call is peer.Handler's.
+func (mirror) Call(_ peer.Identity, e *messages.Envelope, answer func(*messages.Reply)) {
 	if answer != nil {
 		answer(&messages.Reply{Method: e.GetMethod(), Payload: e.GetPayload()})
 	}
 }
 
-// Ping is Handler's.
-func (mirror) Ping(Identity, *messages.Ping) *messages.Pong { return &messages.Pong{} }
+// Ping is peer.Handler's.
+func (mirror) Ping(peer.Identity, *messages.Ping) *messages.Pong { return &messages.Pong{} }
 
-// Notice is Handler's.
-func (mirror) Notice(Identity, *messages.Notice) {}
+// Notice is peer.Handler's.
+func (mirror) Notice(peer.Identity, *messages.Notice) {}
 
 // rateOf has callers call one over and over.
 func rateOf(ctx context.Context, callers int, during time.Duration, one func() error) (perSecond float64, p50 time.Duration, err error) {

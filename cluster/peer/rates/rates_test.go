@@ -1,4 +1,4 @@
-package peer_test
+package rates_test
 
 import (
 	"context"
@@ -6,17 +6,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-cloud/troupe/cluster/peer"
+	"github.com/troupe-cloud/troupe/cluster/peer/rates"
 )
 
 // BenchmarkCrossing is a call from one node to another, and the same through
 // protoactor's own remote.
 func BenchmarkCrossing(b *testing.B) {
-	for _, callers := range []int{1, peer.RateCallers} {
+	for _, callers := range []int{1, rates.Callers} {
 		for _, way := range []struct {
 			name string
 			rate func(context.Context, int, time.Duration) (float64, time.Duration, error)
-		}{{"peer", peer.Rate}, {"remote", peer.RawRate}} {
+		}{{"peer", rates.Peer}, {"remote", rates.Remote}} {
 			b.Run(fmt.Sprintf("%s/callers=%d", way.name, callers), func(b *testing.B) {
 				for b.Loop() {
 					rate, p50, err := way.rate(b.Context(), callers, time.Second)
@@ -33,7 +33,7 @@ func BenchmarkCrossing(b *testing.B) {
 
 // TestRates: the measurement measures.
 func TestRates(t *testing.T) {
-	rate, p50, err := peer.Rate(t.Context(), 4, 50*time.Millisecond)
+	rate, p50, err := rates.Peer(t.Context(), 4, 50*time.Millisecond)
 	if err != nil || rate <= 0 || p50 <= 0 {
 		t.Errorf("got %v, %v, %v", rate, p50, err)
 	}

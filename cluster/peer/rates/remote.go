@@ -1,4 +1,4 @@
-package peer
+package rates
 
 import (
 	"context"
@@ -18,11 +18,10 @@ import (
 // rawTimeout is how long one raw request may take.
 const rawTimeout = 5 * time.Second
 
-// RawRate measures the same as Rate with protoactor's own remote, which the
-// runtime does not use: an actor in one system asks one in another over loopback
-// with mutual TLS. Only benchmarks call it: it silences gRPC's log, and leaves
-// goroutines behind.
-func RawRate(ctx context.Context, callers int, during time.Duration) (callsPerSecond float64, p50 time.Duration, err error) {
+// Remote measures the same as Peer with protoactor's own remote: an actor in one
+// system asks one in another over loopback with mutual TLS. It silences gRPC's
+// log, and leaves goroutines behind.
+func Remote(ctx context.Context, callers int, during time.Duration) (callsPerSecond float64, p50 time.Duration, err error) {
 	ca, err := pki.NewCA(rateCluster, time.Now())
 	if err != nil {
 		return 0, 0, err
