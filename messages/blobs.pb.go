@@ -338,13 +338,16 @@ func (x *BlobSums) GetSums() []byte {
 	return nil
 }
 
-// FetchBlob asks for a part of a content.
+// FetchBlob asks for a part of a content. A node that has given the same part away
+// a few times already names those whom it gave it to, and is busy, unless the asker
+// insists because they could not help.
 type FetchBlob struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
 	Sha256        string                 `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	Offset        int64                  `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
 	Length        int64                  `protobuf:"varint,4,opt,name=length,proto3" json:"length,omitempty"`
+	Insist        bool                   `protobuf:"varint,5,opt,name=insist,proto3" json:"insist,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -407,12 +410,20 @@ func (x *FetchBlob) GetLength() int64 {
 	return 0
 }
 
+func (x *FetchBlob) GetInsist() bool {
+	if x != nil {
+		return x.Insist
+	}
+	return false
+}
+
 type BlobChunk struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
 	Busy          bool                   `protobuf:"varint,2,opt,name=busy,proto3" json:"busy,omitempty"`    // no data will come: ask one of the others, or later
 	Pieces        []byte                 `protobuf:"bytes,3,opt,name=pieces,proto3" json:"pieces,omitempty"` // in the first: as in BlobHeld
 	Others        []string               `protobuf:"bytes,4,rep,name=others,proto3" json:"others,omitempty"` // likewise
+	Given         []string               `protobuf:"bytes,5,rep,name=given,proto3" json:"given,omitempty"`   // to whom this very part was given a moment ago
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -471,6 +482,13 @@ func (x *BlobChunk) GetPieces() []byte {
 func (x *BlobChunk) GetOthers() []string {
 	if x != nil {
 		return x.Others
+	}
+	return nil
+}
+
+func (x *BlobChunk) GetGiven() []string {
+	if x != nil {
+		return x.Given
 	}
 	return nil
 }
@@ -683,17 +701,19 @@ const file_blobs_proto_rawDesc = "" +
 	"\x04size\x18\x01 \x01(\x03R\x04size\x12\x1f\n" +
 	"\vpiece_bytes\x18\x02 \x01(\x03R\n" +
 	"pieceBytes\x12\x12\n" +
-	"\x04sums\x18\x03 \x01(\fR\x04sums\"g\n" +
+	"\x04sums\x18\x03 \x01(\fR\x04sums\"\x7f\n" +
 	"\tFetchBlob\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x16\n" +
 	"\x06offset\x18\x03 \x01(\x03R\x06offset\x12\x16\n" +
-	"\x06length\x18\x04 \x01(\x03R\x06length\"c\n" +
+	"\x06length\x18\x04 \x01(\x03R\x06length\x12\x16\n" +
+	"\x06insist\x18\x05 \x01(\bR\x06insist\"y\n" +
 	"\tBlobChunk\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x12\n" +
 	"\x04busy\x18\x02 \x01(\bR\x04busy\x12\x16\n" +
 	"\x06pieces\x18\x03 \x01(\fR\x06pieces\x12\x16\n" +
-	"\x06others\x18\x04 \x03(\tR\x06others\"e\n" +
+	"\x06others\x18\x04 \x03(\tR\x06others\x12\x14\n" +
+	"\x05given\x18\x05 \x03(\tR\x05given\"e\n" +
 	"\bKeepBlob\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x14\n" +

@@ -56,7 +56,8 @@ type Content interface {
 // Store is one directory of contents. One process at a time may have it open.
 // Safe for concurrent use. It is a drivers.Images.
 type Store struct {
-	dir string
+	dir   string
+	least int64 // bytes of a piece
 
 	mu       sync.Mutex
 	contents map[string]*content
@@ -88,12 +89,16 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("blob store: %w", err)
 	}
-	s := &Store{dir: dir, contents: map[string]*content{}, sums: map[string]*Sums{}, partials: map[string]*Partial{}}
+	s := &Store{dir: dir, least: MinPieceBytes, contents: map[string]*content{}, sums: map[string]*Sums{}, partials: map[string]*Partial{}}
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("blob store: %w", err)
 	}
 	return s, nil
 }
+
+// SmallestPiece sets how long pieces are at least, instead of MinPieceBytes, for
+// sums that are made from now on. Tests and simulations send many pieces of little.
+func (s *Store) SmallestPiece(bytes int64) { s.least = bytes }
 
 // load finds what is here.
 func (s *Store) load() error {

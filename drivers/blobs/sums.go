@@ -29,9 +29,10 @@ type Sums struct {
 	Pieces           [][sha256.Size]byte
 }
 
-// PieceBytes is how long the pieces of a content of size bytes are: a power of two.
-func PieceBytes(size int64) int64 {
-	n := int64(MinPieceBytes)
+// pieceBytes is how long the pieces of a content of size bytes are: least, doubled
+// as often as need be.
+func pieceBytes(size, least int64) int64 {
+	n := least
 	for (size+n-1)/n > MaxPieces {
 		n *= 2
 	}

@@ -39,7 +39,7 @@ func (s *Store) Sums(ctx context.Context, sha256 string) (*Sums, error) {
 			return sums, nil
 		}
 	}
-	if sums, err = s.check(ctx, sha256, PieceBytes(size)); err != nil {
+	if sums, err = s.check(ctx, sha256, pieceBytes(size, s.least)); err != nil {
 		return nil, err
 	}
 	return sums, s.saveSums(sha256, sums)
@@ -52,7 +52,7 @@ func (s *Store) Verify(ctx context.Context, sha256 string) error {
 	if !ok {
 		return fmt.Errorf("content %s is not stored here: %w", sha256, messages.NotFound)
 	}
-	_, err := s.check(ctx, sha256, PieceBytes(size))
+	_, err := s.check(ctx, sha256, pieceBytes(size, s.least))
 	return err
 }
 

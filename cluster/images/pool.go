@@ -1,0 +1,353 @@
+package images
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/troupe-cloud/troupe/cluster/view"
+	"github.com/troupe-cloud/troupe/drivers/blobs"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// pool is who may have a content, as one fetcher has found out.
+type pool struct {
+	i      *Images
+	sha256 string
+
+	mu      sync.Mutex
+	sources map[string]*source // by name
+	part    *blobs.Partial     // what is here, if it is fetched to be kept
+	sentOn  map[int]int        // how often somebody named others for a piece
+	begun   bool               // somebody was asked
+	again   time.Time          // not to be asked again before
+}
+
+// source is one node in a pool.
+type source struct {
+	member   view.Member
+	whole    bool
+	keeper   bool      // it has to hold the content, so everybody comes to it
+	pieces   []byte    // of a part
+	told     time.Time // when it last said what it has
+	until    time.Time // it is busy or broken, and not to be asked before
+	pause    time.Duration
+	open     int  // requests under way
+	failures int  // in a row
+	wrong    bool // what came from it was not the content
+	badSums  bool
+}
+
+func (s *source) has(piece int) bool {
+	return s.whole || piece >= 0 && piece/8 < len(s.pieces) && s.pieces[piece/8]&(1<<(piece%8)) != 0
+}
+
+func (s *source) usable() bool {
+	return !s.wrong && s.failures < maxFailures && (s.whole || slices.ContainsFunc(s.pieces, func(b byte) bool { return b != 0 }))
+}
+
+// helps says whether a source has something that is not here yet; have is nil if
+// nothing is.
+func (s *source) helps(have []bool) bool {
+	if !s.usable() || s.whole || have == nil {
+		return s.usable()
+	}
+	for piece, here := range have {
+		if !here && s.has(piece) {
+			return true
+		}
+	}
+	return false
+}
+
+func newPool(i *Images, sha256, from string) *pool {
+	p := &pool{i: i, sha256: sha256, sources: map[string]*source{}, sentOn: map[int]int{}}
+	p.meet([]string{from})
+	return p
+}
+
+// maxSources is how many nodes one fetch is told of by others and remembers: each
+// is asked now and then what it has by now, and each is a connection. A dozen at
+// random for everyone are enough for pieces to get to all.
+const maxSources = 12
+
+// hear adds nodes that others have named, as long as there are not enough.
+func (p *pool) hear(names []string) {
+	p.mu.Lock()
+	free := maxSources
+	for _, s := range p.sources {
+		if !s.wrong && s.failures < maxFailures && !s.keeper {
+			free--
+		}
+	}
+	p.mu.Unlock()
+	p.meet(names[:max(0, min(free, len(names)))])
+}
+
+// meet adds nodes that may have something.
+func (p *pool) meet(names []string) {
+	v := p.i.cfg.View()
+	if v == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, name := range names {
+		m, ok := v.ByName(name)
+		if s := p.sources[name]; ok && name != p.i.cfg.Self && (s == nil || s.member.ID != m.ID) {
+			p.sources[name] = &source{member: m}
+		}
+	}
+}
+
+// look finds out who has the content: first those who should, then, if they
+// cannot help, everybody. Later it asks again those who have a part of it.
+// NotFound if everybody says that he has nothing; Unavailable if somebody who
+// says nothing may have it.
+func (p *pool) look(ctx context.Context) error {
+	p.mu.Lock()
+	first := !p.begun
+	p.begun, p.again = true, time.Now().Add(2*p.i.limits.Pause)
+	p.mu.Unlock()
+	if first {
+		order := p.i.ranked(p.sha256)
+		for _, m := range order[:min(firstAsked, len(order))] {
+			p.meet([]string{m.Name})
+		}
+	}
+	p.ask(ctx, p.due(maxSources))
+	p.ask(ctx, p.due(maxSources)) // whom they have named
+	if p.help() {
+		return nil
+	}
+	for _, m := range p.i.others() {
+		p.meet([]string{m.Name})
+	}
+	p.mu.Lock()
+	everybody := len(p.sources)
+	for _, s := range p.sources {
+		s.told = time.Time{}
+	}
+	p.mu.Unlock()
+	silent := p.ask(ctx, p.due(everybody))
+	p.mu.Lock()
+	p.again = time.Now().Add(3 * maxPauses * p.i.limits.Pause) // it was many who were asked
+	p.mu.Unlock()
+	switch {
+	case p.help():
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case silent > 0:
+		return fmt.Errorf("no node that answers has the content %s, and %d do not answer: %w", p.sha256, silent, messages.Unavailable)
+	}
+	return fmt.Errorf("no node has the content %s: %w", p.sha256, messages.NotFound)
+}
+
+// due are sources of which it is not known, or not known any more, what they have:
+// at most so many.
+func (p *pool) due(limit int) (all []*source) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for _, s := range p.sources {
+		fresh := s.whole || now.Sub(s.told) < maxPauses*p.i.limits.Pause
+		if !s.wrong && !(fresh && !s.told.IsZero()) && (now.After(s.until) || s.told.IsZero()) {
+			all = append(all, s)
+		}
+		if len(all) == limit {
+			break // the order is a random one
+		}
+	}
+	return all
+}
+
+// help says whether anybody is left who has something that is not here: nodes that
+// all have the same part of a content, and nothing else, wait for each other in vain.
+func (p *pool) help() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var have []bool
+	if p.part != nil {
+		have = p.part.Have()
+	}
+	for _, s := range p.sources {
+		if s.helps(have) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxAsking is how many are asked at once.
+const maxAsking = 16
+
+// ask asks sources what they have, and answers how many gave no answer.
+func (p *pool) ask(ctx context.Context, who []*source) (silent int) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	slots := make(chan struct{}, maxAsking)
+	for _, s := range who {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			held, err := p.i.have(ctx, s.member, true, p.sha256)
+			if err != nil {
+				mu.Lock()
+				silent++
+				mu.Unlock()
+				p.failed(s)
+				return
+			}
+			p.told(s, held[0])
+		})
+	}
+	wg.Wait()
+	return silent
+}
+
+// told notes what a source has said.
+func (p *pool) told(s *source, held *messages.BlobHeld) {
+	p.mu.Lock()
+	s.whole, s.keeper, s.pieces, s.told, s.failures = held.Whole, held.Keeper, held.Pieces, time.Now(), 0
+	p.mu.Unlock()
+	p.hear(held.Others)
+}
+
+// choose takes a source for a piece (-1: for the whole). Among those who have it,
+// nodes that merely fetch it too come before those who have to hold it: these get
+// rid of each piece a few times, and the others pass it on.
+func (p *pool) choose(piece int) *source {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.best(piece, true, time.Now())
+}
+
+// best is choose; without keepers only if not allowed. The caller has the lock.
+func (p *pool) best(piece int, keepers bool, now time.Time) *source {
+	var best *source
+	level, ties := 0, 0
+	for _, s := range p.sources {
+		if !s.usable() || !s.has(piece) || s.open >= maxOpen || now.Before(s.until) || s.keeper && !keepers {
+			continue
+		}
+		l := s.open
+		if s.keeper {
+			l += maxOpen
+		}
+		switch {
+		case best == nil || l < level:
+			best, level, ties = s, l, 1
+		case l == level:
+			if ties++; rand.IntN(ties) == 0 {
+				best = s
+			}
+		}
+	}
+	if best != nil {
+		best.open++
+	}
+	return best
+}
+
+// done gives a source back that was chosen.
+func (p *pool) done(s *source) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.open--
+}
+
+// passed notes that nodes have a piece, because the one who was asked for it gave
+// it to them.
+func (p *pool) passed(piece int, names []string) {
+	p.meet(names)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sentOn[piece]++
+	for _, name := range names {
+		s := p.sources[name]
+		if s == nil || s.whole {
+			continue
+		}
+		for len(s.pieces) <= piece/8 {
+			s.pieces = append(s.pieces, 0)
+		}
+		s.pieces[piece/8] |= 1 << (piece % 8)
+		if s.told.IsZero() {
+			s.told = time.Now()
+		}
+	}
+}
+
+// insists says whether a fetch was sent on for a piece often enough.
+func (p *pool) insists(piece int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sentOn[piece] >= maxPassed
+}
+
+// served notes a success.
+func (p *pool) served(s *source, piece int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.sentOn, piece)
+	s.failures, s.pause = 0, 0
+}
+
+// busy notes that a source has too much to do: it is left alone for a while,
+// each time for longer, and never for the same time as others leave it alone.
+func (p *pool) busy(s *source) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.pause = min(max(2*s.pause, p.i.limits.Pause), maxPauses*p.i.limits.Pause)
+	s.until = time.Now().Add(s.pause/2 + rand.N(s.pause))
+}
+
+// failed notes that a source does not answer, or broke off.
+func (p *pool) failed(s *source) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.failures++
+	s.told = time.Now()
+	s.until = time.Now().Add(maxPauses*p.i.limits.Pause/2 + rand.N(maxPauses*p.i.limits.Pause))
+}
+
+// lost notes that a source does not have what it said.
+func (p *pool) lost(s *source) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.whole, s.pieces, s.told = false, nil, time.Time{}
+}
+
+// wrong notes that what came from a source was not the content. It is not asked
+// again, and told to look at what it has.
+func (p *pool) wrong(s *source) {
+	p.mu.Lock()
+	again := s.wrong
+	s.wrong = true
+	p.mu.Unlock()
+	if again {
+		return
+	}
+	p.i.counters.wrong.Add(1)
+	p.i.log.Warn().Str("sha256", p.sha256).Str("node", s.member.Name).Msg("a node served a damaged content")
+	p.i.background(func(ctx context.Context) {
+		if err := p.i.about(ctx, s.member, methodDoubt, p.sha256); err != nil {
+			p.i.log.Warn().Err(err).Str("node", s.member.Name).Msg("the node could not be told of its damaged content")
+		}
+	})
+}
+
+// forgive lets sources that broke off be tried again, when there is nobody else.
+func (p *pool) forgive() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.sources {
+		if s.failures >= maxFailures {
+			s.failures, s.told = 0, time.Time{}
+		}
+	}
+}
