@@ -682,6 +682,7 @@ type Ping struct {
 	AskFor           string                 `protobuf:"bytes,6,opt,name=ask_for,json=askFor,proto3" json:"ask_for,omitempty"`                                // member id that the receiver is asked to ping; empty: none
 	Leaving          bool                   `protobuf:"varint,7,opt,name=leaving,proto3" json:"leaving,omitempty"`                                           // the sender is on its way out
 	Member           *Member                `protobuf:"bytes,8,opt,name=member,proto3" json:"member,omitempty"`                                              // with ask_for: whom to ping, if the receiver does not know that id
+	Settled          bool                   `protobuf:"varint,9,opt,name=settled,proto3" json:"settled,omitempty"`                                           // the sender is known to a member that was there before it
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -772,6 +773,13 @@ func (x *Ping) GetMember() *Member {
 	return nil
 }
 
+func (x *Ping) GetSettled() bool {
+	if x != nil {
+		return x.Settled
+	}
+	return false
+}
+
 // Pong answers a Ping. The first fields say the same of the one who answers.
 type Pong struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -786,6 +794,7 @@ type Pong struct {
 	Leaving          bool                   `protobuf:"varint,9,opt,name=leaving,proto3" json:"leaving,omitempty"`
 	Known            uint64                 `protobuf:"varint,10,opt,name=known,proto3" json:"known,omitempty"`     // the highest index of a view that it has heard of
 	Vouches          bool                   `protobuf:"varint,11,opt,name=vouches,proto3" json:"vouches,omitempty"` // the asker is a member, and this one has not tried to evict it
+	Settled          bool                   `protobuf:"varint,12,opt,name=settled,proto3" json:"settled,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -893,6 +902,13 @@ func (x *Pong) GetKnown() uint64 {
 func (x *Pong) GetVouches() bool {
 	if x != nil {
 		return x.Vouches
+	}
+	return false
+}
+
+func (x *Pong) GetSettled() bool {
+	if x != nil {
+		return x.Settled
 	}
 	return false
 }
@@ -1043,7 +1059,7 @@ const file_peer_proto_rawDesc = "" +
 	"\fREASON_CLOCK\x10\x05\x12\x11\n" +
 	"\rREASON_NOT_ME\x10\x06\x12\x11\n" +
 	"\rREASON_BROKEN\x10\a\x12\x10\n" +
-	"\fREASON_LIMIT\x10\b\"\xfc\x01\n" +
+	"\fREASON_LIMIT\x10\b\"\x96\x02\n" +
 	"\x04Ping\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x12\n" +
 	"\x04view\x18\x02 \x01(\x04R\x04view\x12\x1a\n" +
@@ -1052,7 +1068,8 @@ const file_peer_proto_rawDesc = "" +
 	"\x10confirmed_age_ms\x18\x05 \x01(\x03R\x0econfirmedAgeMs\x12\x17\n" +
 	"\aask_for\x18\x06 \x01(\tR\x06askFor\x12\x18\n" +
 	"\aleaving\x18\a \x01(\bR\aleaving\x12&\n" +
-	"\x06member\x18\b \x01(\v2\x0e.troupe.MemberR\x06member\"\xc8\x02\n" +
+	"\x06member\x18\b \x01(\v2\x0e.troupe.MemberR\x06member\x12\x18\n" +
+	"\asettled\x18\t \x01(\bR\asettled\"\xe2\x02\n" +
 	"\x04Pong\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x12\n" +
 	"\x04view\x18\x02 \x01(\x04R\x04view\x12\x1a\n" +
@@ -1065,7 +1082,8 @@ const file_peer_proto_rawDesc = "" +
 	"\aleaving\x18\t \x01(\bR\aleaving\x12\x14\n" +
 	"\x05known\x18\n" +
 	" \x01(\x04R\x05known\x12\x18\n" +
-	"\avouches\x18\v \x01(\bR\avouches\"\x88\x01\n" +
+	"\avouches\x18\v \x01(\bR\avouches\x12\x18\n" +
+	"\asettled\x18\f \x01(\bR\asettled\"\x88\x01\n" +
 	"\x06Notice\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +

@@ -16,7 +16,7 @@ import (
 //
 // The Epoch is the index at which the entry was made, plus what the record says:
 // nothing, unless Consul has forgotten everything and counts from one again. Then
-// this process goes on from the epoch it had.
+// this process goes on from the epoch that it, or a member, had before.
 func (t *Consul) Join(ctx context.Context, m view.Member) (view.Member, error) {
 	before, err := t.Read(ctx)
 	if err != nil {
@@ -24,6 +24,9 @@ func (t *Consul) Join(ctx context.Context, m view.Member) (view.Member, error) {
 	}
 	if other, taken := before.ByName(m.Name); taken {
 		return m, &NameTaken{other}
+	}
+	for _, other := range before.Members {
+		m.Epoch = max(m.Epoch, other.Epoch)
 	}
 	if m.Epoch <= before.Index {
 		m.Epoch = 0

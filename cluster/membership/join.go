@@ -29,7 +29,7 @@ type life struct {
 
 // joinUntil joins, trying again with growing pauses as long as again says so.
 func (m *Membership) joinUntil(ctx context.Context, again func(error) bool) (*life, error) {
-	pause := m.t.RejoinMin
+	pause, said := m.t.RejoinMin, ""
 	for {
 		l, err := m.join(ctx)
 		if err == nil {
@@ -38,7 +38,10 @@ func (m *Membership) joinUntil(ctx context.Context, again func(error) bool) (*li
 		if !again(err) || m.ctx.Err() != nil {
 			return nil, fmt.Errorf("join the cloud: %w", err)
 		}
-		m.c.Log.Debug().Err(err).Msg("cannot join yet")
+		if said != err.Error() {
+			said = err.Error()
+			m.c.Log.Warn().Err(err).Msg("this node cannot join the cloud yet")
+		}
 		if !sleep(ctx, jitter(pause)) || !alive(m.ctx) {
 			return nil, fmt.Errorf("could not join the cloud: %w", err)
 		}
@@ -193,12 +196,7 @@ func (m *Membership) live(l *life) {
 			return
 		}
 		var err error
-		if l, err = m.joinUntil(m.ctx, func(err error) bool {
-			if lasting(err) {
-				m.c.Log.Error().Err(err).Msg("this node is out of the cloud and cannot join it again")
-			}
-			return true
-		}); err != nil {
+		if l, err = m.joinUntil(m.ctx, func(error) bool { return true }); err != nil {
 			return
 		}
 	}

@@ -153,6 +153,9 @@ func (t *Memory) Join(_ context.Context, m view.Member) (view.Member, error) {
 	if e, taken := t.records[m.Name]; taken {
 		return m, &NameTaken{e.member}
 	}
+	for _, e := range t.records {
+		m.Epoch = max(m.Epoch, e.member.Epoch)
+	}
 	m.Epoch = max(m.Epoch, t.index) + 1
 	t.records[m.Name] = entry{member: m}
 	t.prolong(m.Name)

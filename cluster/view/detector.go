@@ -20,7 +20,7 @@ type watched struct {
 	member    Member
 	heard     time.Time // arrival of the last sign of life, direct or by others
 	ponged    time.Time // arrival of the last pong
-	pinged    time.Time // sending of the last ping
+	called    time.Time // arrival of the last ping that it sent
 	refused   int       // connections refused in a row
 	suspected time.Time // zero: not suspected
 	asked     map[string]bool
@@ -77,6 +77,24 @@ func (d *Detector) Ponged(now time.Time, id string, age time.Duration) {
 
 func (p *watched) alive(now time.Time) {
 	p.heard, p.refused, p.suspected = now, 0, time.Time{}
+}
+
+// Called takes a ping of another member.
+func (d *Detector) Called(now time.Time, id string) {
+	if p := d.peers[id]; p != nil {
+		p.called = now
+	}
+}
+
+// mute reports whether others, whose pongs do not arrive, go on pinging this
+// member: then it is this one that cannot make itself heard, and they will judge.
+func (d *Detector) mute(now time.Time) bool {
+	for _, p := range d.peers {
+		if now.Sub(p.called) < d.timings.SuspectAfter && p.called.Sub(p.ponged) > 2*d.timings.PingEvery {
+			return true
+		}
+	}
+	return false
 }
 
 // Missed takes a ping that failed; refused means that nobody listens there.
@@ -169,6 +187,9 @@ func (d *Detector) Condemned(now time.Time, self string) (dead []Member) {
 			reached++
 			first = min(first, p.member.Name)
 		}
+	}
+	if all := len(d.peers) + 1; 2*reached <= all && d.mute(now) {
+		return nil
 	}
 	wait := d.delay(reached, first)
 	for _, p := range d.peers {

@@ -183,6 +183,8 @@ func TestDetector(t *testing.T) {
 		"nobody is silent":                      {do: func(d world) { pong(d, 1200, "b", "c", "d") }, at: 5000},
 		"helpers cannot reach it either": {do: func(d world) { pong(d, 1200, "c", "d") }, asks: 2, at: 1310, dead: "b",
 			extra: func(d world) { deny(d, "b", 2) }},
+		"it calls, but most cannot reach it": {do: func(d world) { pong(d, 1200, "c", "d") }, asks: 2, at: 1310, dead: "b",
+			extra: func(d world) { deny(d, "b", 2); d.Called(ms(1305), "b") }},
 		"one helper has not said yet": {do: func(d world) { pong(d, 1200, "c", "d") }, asks: 2, at: 1310,
 			extra: func(d world) { deny(d, "b", 1) }},
 		"helpers are silent too": {do: func(d world) { pong(d, 1200, "c", "d") }, asks: 2, at: 1700, dead: "b",
@@ -193,6 +195,7 @@ func TestDetector(t *testing.T) {
 			extra: func(d world) { deny(d, "c", 2); deny(d, "d", 2) }},
 		"less than half waits":        {do: func(world) {}, asks: 3, at: 3000, extra: func(world) {}},
 		"less than half, in the end":  {do: func(world) {}, at: 1300 + 1750, dead: "bcd"},
+		"less than half, and mute":    {do: func(world) {}, asks: 3, at: 9000, extra: func(d world) { d.Called(ms(8900), "c") }},
 		"refused twice, at once":      {do: func(d world) { pong(d, 900, "b", "c", "d"); d.Missed("b", true); d.Missed("b", true) }, asks: 2, at: 1301, dead: "b", extra: func(d world) { deny(d, "b", 2) }},
 		"refused once":                {do: func(d world) { pong(d, 900, "b", "c", "d"); d.Missed("b", true); d.Missed("b", false) }, at: 1301},
 		"refused, then answered":      {do: func(d world) { d.Missed("b", true); d.Missed("b", true); pong(d, 1200, "b", "c", "d") }, at: 1301},
@@ -254,32 +257,54 @@ func deny(d *view.Detector, about string, times int) {
 }
 
 // TestStrangerIsHeldBack: who has just registered evicts nobody, reads nothing and
-// activates nothing before a majority knows of it.
+// activates nothing before somebody who was there before knows of it.
 func TestStrangerIsHeldBack(t *testing.T) {
-	v := views([]string{"a", "b", "c", "d"})[0]
-	s, _ := view.NewSelf(ms(0), ms(0), "a", v, view.DefaultTimings())
-	evicts := func(until int) (n int) {
-		for at := 0; at <= until; at += 50 {
-			s.Confirmed(ms(at), ms(at), true)
-			for _, e := range s.Tick(ms(at)) {
-				if _, ok := e.(view.EvictMember); ok {
-					n++
-				}
+	members := slices.Clone(views([]string{"a", "b", "c", "d"})[0].Members)
+	for i := range members {
+		members[i].Epoch = uint64(i + 1)
+	}
+	v := view.New(10, members)
+	s, _ := view.NewSelf(ms(0), ms(0), "c", v, view.DefaultTimings())
+	evicts := 0
+	for at := 0; at <= 10_000; at += 50 {
+		s.Confirmed(ms(at), ms(at), true)
+		for _, e := range s.Tick(ms(at)) {
+			if _, ok := e.(view.EvictMember); ok {
+				evicts++
 			}
 		}
-		return n
 	}
-	if n := evicts(10_000); n > 0 || s.Settled() || s.Leased(ms(10_000)) {
-		t.Errorf("nobody knows of it: %d evictions, settled %v", n, s.Settled())
+	if evicts > 0 || s.Settled() || s.Leased(ms(10_000)) {
+		t.Errorf("nobody knows of it: %d evictions, settled %v", evicts, s.Settled())
 	}
-	s.Ponged(ms(10_000), "b", ms(9_999), &messages.Pong{From: "b", View: v.Index, Known: v.Index - 1})
-	s.Ponged(ms(10_000), "c", ms(9_999), &messages.Pong{From: "c", Known: v.Index})
-	if s.Settled() {
-		t.Error("two of four are called a majority, or one who does not know counts")
+	for name, tt := range map[string]struct {
+		from    string
+		known   uint64
+		settled bool
+		want    bool
+	}{
+		"who does not know of it":            {"a", v.Index - 1, true, false},
+		"who is not settled":                 {"a", v.Index, false, false},
+		"who came later":                     {"d", v.Index, true, false},
+		"who was there before, and is known": {"b", v.Index, true, true},
+	} {
+		s, _ := view.NewSelf(ms(0), ms(0), "c", v, view.DefaultTimings())
+		s.Ponged(ms(10), tt.from, ms(9), &messages.Pong{From: tt.from, Known: tt.known, Settled: tt.settled})
+		if s.Settled() != tt.want || s.Leased(ms(10)) != tt.want {
+			t.Errorf("settled by %s: %v", name, s.Settled())
+		}
+		s, _ = view.NewSelf(ms(0), ms(0), "c", v, view.DefaultTimings())
+		s.Pinged(ms(10), &messages.Ping{From: tt.from, View: tt.known, Settled: tt.settled})
+		if s.Settled() != tt.want {
+			t.Errorf("settled by a ping of %s: %v", name, s.Settled())
+		}
 	}
-	s.Ponged(ms(10_000), "d", ms(9_999), &messages.Pong{From: "d", Known: v.Index})
-	if !s.Settled() || !s.Leased(ms(10_000)) {
-		t.Error("three of four know of it, and it is not let in")
+	if first, _ := view.NewSelf(ms(0), ms(0), "a", v, view.DefaultTimings()); !first.Settled() {
+		t.Error("who was first waits for those who came later")
+	}
+	s.Seen(ms(10_000), view.New(11, members[2:]))
+	if !s.Settled() {
+		t.Error("all who were there before are gone, and it waits for them")
 	}
 }
 

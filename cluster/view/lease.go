@@ -9,8 +9,8 @@ import "time"
 // answered with "you are a member", because others leave the grains of a member
 // alone for Lease + Margin after they saw it go. When the table cannot be asked,
 // the word of all other members stands in: each says that it has not tried to
-// evict this one and knows no later view. Whoever could evict must be known to
-// a majority before it may (see Self.settled), so at least one of them would know.
+// evict this one and knows no later view. Whoever has joined since must be known to
+// one of them before it may evict (see Self.settle).
 //
 // What this cannot see is a table that forgets every member at once because none
 // can renew its session while all can reach each other; Extension bounds that.

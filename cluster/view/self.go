@@ -25,8 +25,8 @@ type Self struct {
 	tried   map[string]time.Time // whom this one has tried to evict, and when last
 	known   map[string]word      // the highest index that each sender is known to know
 	joined  uint64               // index of the first view
-	settled bool                 // a majority knows of this member
-	acked   map[string]bool      // who knows of it
+	settled bool                 // a settled member knows of this one; see settle
+	acked   map[string]bool      // settled members that know of it
 	changed time.Time            // when the present view was taken
 	pinged  time.Time
 	read    time.Time // when a consistent look was last asked for
@@ -110,17 +110,23 @@ func (s *Self) fence(reason string) []Effect {
 	return []Effect{Fence{Reason: reason}}
 }
 
-// settle: before a majority knows that this member is there, it evicts nobody and
-// serves nothing. Else it could evict somebody whom all whom that one asks still
-// believe to be a member.
+// settle: a member evicts nobody and serves nothing before one of those that
+// registered earlier, and is settled itself, knows of it; or there are none. Else
+// it could evict somebody for whom all those vouch that were there before it: see
+// Lease. Unsettled ones do not count, for nobody may know of any of them.
 func (s *Self) settle() {
-	acks := 1
-	for id := range s.acked {
-		if s.view.Has(id) {
-			acks++
+	if s.settled {
+		return
+	}
+	me, _ := s.view.ByID(s.id)
+	first := true
+	for _, m := range s.view.Members {
+		if m.Epoch < me.Epoch {
+			first = false
+			s.settled = s.settled || s.acked[m.ID]
 		}
 	}
-	s.settled = s.settled || 2*acks > len(s.view.Members)
+	s.settled = s.settled || first
 }
 
 // Tick is to be called every Timings.Tick.
@@ -236,13 +242,15 @@ func (s *Self) Released(now time.Time, index uint64) []Effect {
 func (s *Self) Ping(now time.Time) *messages.Ping {
 	return &messages.Ping{
 		From: s.id, View: s.view.Index, Released: s.announced(now), TableUnreachable: s.lease.failing,
-		ConfirmedAgeMs: millis(s.lease.Age(now)), Leaving: s.leaving(),
+		ConfirmedAgeMs: millis(s.lease.Age(now)), Leaving: s.leaving(), Settled: s.settled,
 	}
 }
 
 // Pinged takes a ping and says what to answer.
 func (s *Self) Pinged(now time.Time, p *messages.Ping) (*messages.Pong, []Effect) {
 	s.learn(now, p.From, p.View, p.Released)
+	s.detector.Called(now, p.From)
+	s.ack(p.From, p.View, p.Settled)
 	_, tried := s.tried[p.From]
 	var do []Effect
 	if !s.fenced {
@@ -251,7 +259,7 @@ func (s *Self) Pinged(now time.Time, p *messages.Ping) (*messages.Pong, []Effect
 	return &messages.Pong{
 		From: s.id, View: s.view.Index, Released: s.announced(now), TableUnreachable: s.lease.failing,
 		ConfirmedAgeMs: millis(s.lease.Age(now)), Fenced: s.fenced, Leaving: s.leaving(),
-		Known: s.latest(), Vouches: !s.fenced && !tried && s.view.Has(p.From),
+		Known: s.latest(), Vouches: !s.fenced && !tried && s.view.Has(p.From), Settled: s.settled,
 	}, do
 }
 
@@ -266,11 +274,16 @@ func (s *Self) Ponged(now time.Time, to string, sent time.Time, p *messages.Pong
 	if p.Vouches && sent.After(s.vouched[to]) && s.view.Has(to) {
 		s.vouched[to] = sent
 	}
-	if p.Known >= s.joined && !s.settled {
-		s.acked[to] = true
+	s.ack(to, p.Known, p.Settled)
+	return s.moved(now)
+}
+
+// ack notes who is settled and knows of an index from which this one is a member.
+func (s *Self) ack(from string, index uint64, settled bool) {
+	if settled && index >= s.joined && !s.settled && !s.fenced {
+		s.acked[from] = true
 		s.settle()
 	}
-	return s.moved(now)
 }
 
 func (s *Self) learn(now time.Time, from string, index, released uint64) {
@@ -348,7 +361,7 @@ func (s *Self) Stable() uint64 { return s.stable }
 // View is the present one.
 func (s *Self) View() *View { return s.view }
 
-// Settled reports whether a majority knows of this member.
+// Settled reports whether this member counts; see settle.
 func (s *Self) Settled() bool { return s.settled }
 
 // TableFailing reports whether the table gave no answer to the last question.
