@@ -82,7 +82,7 @@ func (r *rawRate) clients(ctx context.Context, g *errgroup.Group, done *atomic.I
 					binary.BigEndian.PutUint64(value, r.count.Add(1))
 					ops[i] = &api.KVTxnOp{Verb: api.KVCAS, Key: fmt.Sprintf("%sraw/%d/%d", r.s.root, c, i), Index: r.index[c][i], Value: value}
 				}
-				results, errs, err := r.s.attempt(context.WithoutCancel(ctx), ops)
+				results, errs, err := r.s.attempt(context.WithoutCancel(ctx), 0, ops)
 				if err != nil || len(errs) > 0 {
 					return fmt.Errorf("raw transaction: %w %v", err, errs)
 				}

@@ -1,11 +1,13 @@
 package consul_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -52,6 +54,7 @@ func folder() string { return fmt.Sprintf("test-%d", shared.folders.Add(1)) }
 
 func open(t testing.TB, c consul.Config) *consul.Store {
 	t.Helper()
+	c.Patience = cmp.Or(c.Patience, time.Minute) // of a machine that is busy with other tests
 	s, err := consul.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

@@ -2,9 +2,8 @@ package consul
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,21 +83,8 @@ func (s *Store) folders(ctx context.Context, name string) (names []string, err e
 	if resp.StatusCode == http.StatusNotFound {
 		return nil, nil
 	}
-	d := json.NewDecoder(resp.Body)
-	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return nil, errors.Join(errNoNames, err)
-	}
-	for len(names) < maxFolders && d.More() {
-		t, err := d.Token()
-		folder, ok := t.(string)
-		if !ok {
-			return nil, errors.Join(errNoNames, err)
-		}
-		if strings.HasSuffix(folder, "/") {
-			names = append(names, folder)
-		}
-	}
-	return names, nil
+	all, err := decodeNames(resp.Body, maxFolders)
+	return slices.DeleteFunc(all, func(name string) bool { return !strings.HasSuffix(name, "/") }), err
 }
 
 // collect removes a folder if nobody refers to it, and makes sure of that in the
@@ -108,7 +94,7 @@ func (s *Store) collect(ctx context.Context, kind, folder string) (bool, error) 
 	if err != nil || guard == nil {
 		return false, err
 	}
-	_, errs, err := s.attempt(ctx, api.KVTxnOps{guard, {Verb: api.KVDeleteTree, Key: folder}})
+	_, errs, err := s.attempt(ctx, 0, api.KVTxnOps{guard, {Verb: api.KVDeleteTree, Key: folder}})
 	return err == nil && len(errs) == 0, err
 }
 
@@ -118,7 +104,7 @@ func (s *Store) orphan(ctx context.Context, kind, folder string) (*api.KVTxnOp, 
 	owner := s.root + redoFolder + m
 	if kind == valueFolder {
 		first := folder + "000000"
-		pairs, err := s.read(ctx, api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: first}})
+		pairs, err := s.read(ctx, 0, api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: first}})
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +117,7 @@ func (s *Store) orphan(ctx context.Context, kind, folder string) (*api.KVTxnOp, 
 		}
 		owner = string(h.value)
 	}
-	pairs, err := s.read(ctx, api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: owner}})
+	pairs, err := s.read(ctx, 0, api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: owner}})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	attemptTimeout = 2500 * time.Millisecond // of one request
+	attemptTimeout = 2500 * time.Millisecond // of the first request; doubled with every try
 	minPause       = 10 * time.Millisecond
 	maxPause       = 500 * time.Millisecond
 )
@@ -44,7 +44,7 @@ func pause(ctx context.Context, try int) bool {
 // can no longer take place.
 func (l *lane) take(ctx context.Context) error {
 	for try := 0; ; try++ {
-		_, err := l.void(ctx, "")
+		_, err := l.void(ctx, try, "")
 		if err == nil {
 			return nil
 		}
@@ -57,8 +57,8 @@ func (l *lane) take(ctx context.Context) error {
 // void settles what became of the transaction that carried sent: it reads the
 // entry and, if that is another's, sets a new one, after which sent can never
 // take place. An error means that it is not settled.
-func (l *lane) void(ctx context.Context, sent string) (revision uint64, err error) {
-	pairs, err := l.s.read(ctx, api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: l.name}})
+func (l *lane) void(ctx context.Context, try int, sent string) (revision uint64, err error) {
+	pairs, err := l.s.read(ctx, try, api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: l.name}})
 	if err != nil {
 		return 0, err
 	}
@@ -69,7 +69,7 @@ func (l *lane) void(ctx context.Context, sent string) (revision uint64, err erro
 		l.index = index
 		return index, nil
 	}
-	results, errs, err := l.s.txn(ctx, api.KVTxnOps{{Verb: api.KVCAS, Key: l.name, Index: index, Value: []byte(l.s.newMark().String())}})
+	results, errs, err := l.s.attempt(ctx, try, api.KVTxnOps{{Verb: api.KVCAS, Key: l.name, Index: index, Value: []byte(l.s.newMark().String())}})
 	switch {
 	case err != nil:
 		return 0, err
@@ -104,7 +104,7 @@ func (l *lane) send(deadline time.Time, ops api.KVTxnOps) (revision uint64, fail
 		if fence != nil {
 			head = append(head, fence)
 		}
-		results, errs, err := l.s.attempt(ctx, append(head, ops...))
+		results, errs, err := l.s.attempt(ctx, try, append(head, ops...))
 		switch {
 		case err == nil && len(errs) == 0:
 			l.index = results[0].ModifyIndex
@@ -141,9 +141,7 @@ func (l *lane) after(ctx context.Context, cause error, sent string) (revision ui
 		}
 	}
 	for try := 0; ; try++ {
-		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
-		revision, err := l.void(attempt, sent)
-		cancel()
+		revision, err := l.void(ctx, try, sent)
 		if err == nil {
 			return revision, true, nil
 		}
@@ -156,9 +154,7 @@ func (l *lane) after(ctx context.Context, cause error, sent string) (revision ui
 // settle goes on until it is known what became of sent, or the store is closed.
 func (l *lane) settle(sent string) {
 	for try := 0; ; try++ {
-		ctx, cancel := context.WithTimeout(l.s.open, attemptTimeout)
-		_, err := l.void(ctx, sent)
-		cancel()
+		_, err := l.void(l.s.open, try, sent)
 		if err == nil || !pause(l.s.open, try) {
 			return
 		}
@@ -188,9 +184,10 @@ func (s *Store) fenceOp() (*api.KVTxnOp, error) {
 	return &api.KVTxnOp{Verb: api.KVCheckSession, Key: key, Session: session}, nil
 }
 
-// attempt is txn, for a bounded time.
-func (s *Store) attempt(ctx context.Context, ops api.KVTxnOps) (api.KVPairs, api.TxnErrors, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+// attempt is txn, for a bounded time: longer with every try, as a busy Consul
+// needs it.
+func (s *Store) attempt(ctx context.Context, try int, ops api.KVTxnOps) (api.KVPairs, api.TxnErrors, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout<<min(try, 4))
 	defer cancel()
 	return s.txn(ctx, ops)
 }

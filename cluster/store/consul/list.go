@@ -171,12 +171,16 @@ func (s *Store) measure(ctx context.Context, prefix string) (int, error) {
 	if n := s.shape.size(prefix); n != unknownSize {
 		return n, nil
 	}
-	n, err := s.countNames(ctx, s.root+dataFolder+prefix)
+	folder := s.root + dataFolder
+	names, err := s.names(ctx, folder+prefix)
 	if err != nil {
 		return 0, err
 	}
-	s.shape.learn(prefix, n)
-	return n, nil
+	for i := range names {
+		names[i] = strings.TrimPrefix(names[i], folder)
+	}
+	s.shape.learnNames(prefix, names)
+	return len(names), nil
 }
 
 // lookAt reads pieces as of one moment, and learns how large they are.

@@ -8,52 +8,53 @@ import (
 	"net/http"
 )
 
-// countNames counts the entries whose names begin with name, splitAt+1 at most.
-func (s *Store) countNames(ctx context.Context, name string) (int, error) {
+// names lists the entries whose names begin with name, in order, splitAt+1 at most.
+func (s *Store) names(ctx context.Context, name string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Patience)
 	defer cancel()
 	for try := 0; ; try++ {
-		n, err := s.countOnce(ctx, name)
+		names, err := s.namesOnce(ctx, try, name)
 		if err == nil {
-			return n, nil
+			return names, nil
 		}
 		if classify(err) != faultFinal {
 			s.transport.move()
 		}
 		if classify(err) == faultFinal || !pause(ctx, try) {
-			return 0, explain(err)
+			return nil, explain(err)
 		}
 	}
 }
 
-func (s *Store) countOnce(ctx context.Context, name string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+func (s *Store) namesOnce(ctx context.Context, try int, name string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout<<min(try, 4))
 	defer cancel() // which ends an answer that is not read to its end, too
 	resp, err := s.getKeys(ctx, name, "?keys&consistent")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode == http.StatusNotFound {
-		return 0, nil
+		return nil, nil
 	}
-	return countStrings(resp.Body)
+	return decodeNames(resp.Body, splitAt+1)
 }
 
 var errNoNames = errors.New("Consul's answer is no list of names")
 
-// countStrings counts the members of a JSON array of strings, splitAt+1 at most.
-func countStrings(r io.Reader) (n int, err error) {
+// decodeNames reads a JSON array of strings, limit at most.
+func decodeNames(r io.Reader, limit int) (names []string, err error) {
 	d := json.NewDecoder(r)
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return 0, errors.Join(errNoNames, err)
+		return nil, errors.Join(errNoNames, err)
 	}
-	for n <= splitAt && d.More() {
+	for len(names) < limit && d.More() {
 		t, err := d.Token()
-		if _, ok := t.(string); !ok {
-			return 0, errors.Join(errNoNames, err)
+		name, ok := t.(string)
+		if !ok {
+			return nil, errors.Join(errNoNames, err)
 		}
-		n++
+		names = append(names, name)
 	}
-	return n, nil
+	return names, nil
 }

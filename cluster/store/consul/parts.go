@@ -49,7 +49,7 @@ func (s *Store) putPart(name string, m mark, value []byte) (guard *api.KVTxnOp, 
 	defer cancel()
 	ops := api.KVTxnOps{{Verb: api.KVSet, Key: name, Value: head{mark: m, value: value}.encode(name)}}
 	for try := 0; ; try++ {
-		results, _, err := s.attempt(ctx, ops)
+		results, _, err := s.attempt(ctx, try, ops)
 		if err == nil && len(results) == 1 {
 			return &api.KVTxnOp{Verb: api.KVCheckIndex, Key: name, Index: results[0].ModifyIndex}, nil
 		}
@@ -95,7 +95,7 @@ func (s *Store) drop(folder string, guards ...*api.KVTxnOp) {
 		ctx, cancel := context.WithTimeout(s.open, s.config.Patience)
 		defer cancel()
 		for try := 0; ; try++ {
-			_, _, err := s.attempt(ctx, append(guards, &api.KVTxnOp{Verb: api.KVDeleteTree, Key: folder}))
+			_, _, err := s.attempt(ctx, try, append(guards, &api.KVTxnOp{Verb: api.KVDeleteTree, Key: folder}))
 			if err == nil || !pause(ctx, try) {
 				return
 			}

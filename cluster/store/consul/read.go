@@ -22,8 +22,8 @@ func absent(p *api.KVPair) bool { return p.CreateIndex == 0 }
 // read is one consistent look; all of ops see the same moment. Consul leaves out
 // what the token may not read: an answer without what get-or-empty asks for is
 // an error.
-func (s *Store) read(ctx context.Context, ops api.KVTxnOps) (api.KVPairs, error) {
-	pairs, errs, err := s.attempt(ctx, ops)
+func (s *Store) read(ctx context.Context, try int, ops api.KVTxnOps) (api.KVPairs, error) {
+	pairs, errs, err := s.attempt(ctx, try, ops)
 	if err != nil || len(errs) > 0 {
 		return nil, cmp.Or(err, errNonsense)
 	}
@@ -48,16 +48,20 @@ var errNonsense = errors.New("Consul's answer makes no sense")
 func (s *Store) readPatiently(ctx context.Context, ops api.KVTxnOps) (api.KVPairs, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Patience)
 	defer cancel()
+	var cause error
 	for try := 0; ; try++ {
-		pairs, err := s.read(ctx, ops)
+		pairs, err := s.read(ctx, try, ops)
 		if err == nil {
 			return pairs, nil
 		}
-		if classify(err) != faultFinal {
-			s.transport.move()
+		if cause == nil || ctx.Err() == nil {
+			cause = err // rather than that the time is over
 		}
-		if classify(err) == faultFinal || !pause(ctx, try) {
-			return nil, explain(err)
+		if classify(err) == faultFinal {
+			return nil, explain(cause)
+		}
+		if s.transport.move(); !pause(ctx, try) {
+			return nil, explain(cause)
 		}
 	}
 }

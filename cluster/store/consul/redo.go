@@ -126,7 +126,7 @@ func (s *Store) finish(ctx context.Context, d redo) error {
 	}
 	name := s.root + redoFolder + d.mark.String()
 	for try := 0; ; try++ {
-		_, _, err := s.attempt(ctx, api.KVTxnOps{{Verb: api.KVDelete, Key: name}})
+		_, _, err := s.attempt(ctx, try, api.KVTxnOps{{Verb: api.KVDelete, Key: name}})
 		if err == nil {
 			return nil
 		}
@@ -152,7 +152,7 @@ func (s *Store) applyChunk(ctx context.Context, d redo, n int) error {
 		if err != nil {
 			return err
 		}
-		results, errs, err := s.attempt(ctx, chunkOps(pairs[0], writes, d.index))
+		results, errs, err := s.attempt(ctx, try, chunkOps(pairs[0], writes, d.index))
 		if err == nil && len(errs) == 0 {
 			s.noteApplied(writes, results)
 			return nil

@@ -46,6 +46,35 @@ func (f *shape) learn(prefix string, n int) {
 	f.sizes[prefix] = n
 }
 
+// learnNames learns from the first names with prefix, which are all of them if
+// they are at most splitAt. If not, it goes down as long as all of them have the
+// next character in common, so that a folder whose names begin alike is asked
+// once.
+func (f *shape) learnNames(prefix string, names []string) {
+	f.learn(prefix, len(names))
+	for len(names) > splitAt {
+		at := len(prefix)
+		last := names[len(names)-1]
+		if len(last) <= at {
+			return
+		}
+		sizes := map[byte]int{}
+		for _, name := range names {
+			if len(name) > at {
+				sizes[name[at]]++
+			}
+		}
+		for c := byte(lowest); c < last[at]; c++ {
+			f.learn(prefix+string(rune(c)), sizes[c])
+		}
+		if sizes[last[at]] < len(names) {
+			return // how many more begin with this one is not known
+		}
+		prefix = last[:at+1]
+		f.learn(prefix, len(names))
+	}
+}
+
 // piece is a part of the key space: every key with the prefix, or one key alone.
 type piece struct {
 	prefix string
