@@ -6,14 +6,13 @@ package compute
 
 import (
 	"context"
-	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
-	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/gateway/order"
 )
 
 // Prefix is where the dialect is mounted; root is below it.
@@ -81,28 +80,8 @@ func (a *API) Dialect() api.Dialect {
 // each calls visit with every index entry below prefix, in order, until visit
 // says it has enough.
 func (a *API) each(ctx context.Context, prefix string, visit func(actors.Entry) (more bool, err error)) error {
-	page := cluster.Page{Prefix: prefix}
-	for {
-		entries, more, err := a.cloud.List(ctx, page)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if on, err := visit(e); err != nil || !on {
-				return err
-			}
-		}
-		if !more || len(entries) == 0 {
-			return nil
-		}
-		page.After = entries[len(entries)-1].Key
-	}
+	return order.Each(ctx, a.cloud, prefix, visit)
 }
 
 // read makes m of an index entry's value.
-func read[T proto.Message](e actors.Entry, m T) (T, error) {
-	if err := proto.Unmarshal(e.Value, m); err != nil {
-		return m, fmt.Errorf("index entry %s: %w: %w", e.Key, err, messages.Internal)
-	}
-	return m, nil
-}
+func read[T proto.Message](e actors.Entry, m T) (T, error) { return order.Read(e, m) }

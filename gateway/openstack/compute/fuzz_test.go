@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/order"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -49,7 +50,7 @@ func FuzzCreateServer(f *testing.F) {
 		refusedWell(t, err)
 		_, _, err = splitZone(body.Server.Zone)
 		refusedWell(t, err)
-		if h := hostname(body.Server.Name, "id"); len(h) > maxHostname || h == "" || strings.ToLower(h) != h {
+		if h := order.Hostname(body.Server.Name, "id"); len(h) > maxHostname || h == "" || strings.ToLower(h) != h {
 			t.Errorf("host name %q", h)
 		}
 		hints(body)

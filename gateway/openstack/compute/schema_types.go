@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/troupe-cloud/troupe/gateway/order"
 )
 
 // Limits of what a body may say, as the API reference has them.
@@ -21,7 +23,7 @@ const (
 	maxMetadata   = 255   // characters of a key and of a value
 	maxInt        = 1<<31 - 1
 	maxTrusted    = 50
-	maxHostname   = 63
+	maxHostname   = order.MaxHostname
 	maxFlavorText = 65535
 )
 

@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/order"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -22,20 +22,20 @@ func (a *API) createServer(r *api.Request) (api.Response, error) {
 	if err != nil {
 		return api.Response{}, err
 	}
-	order, err := a.resolve(r, body)
+	asked, err := a.resolve(r, body)
 	if err != nil {
 		return api.Response{}, err
 	}
 	ctx, cancel := unhurried(r.Context())
 	defer cancel()
-	ids, err := a.createAll(ctx, order)
+	ids, err := a.createAll(ctx, asked)
 	if err != nil {
 		return api.Response{}, err
 	}
 	if bool(body.Server.ReturnReservationID) {
-		return api.Response{Status: http.StatusAccepted, Body: reservation{order.command.ReservationId}}, nil
+		return api.Response{Status: http.StatusAccepted, Body: reservation{asked.command.ReservationId}}, nil
 	}
-	return created(r, ids[0], order.command), nil
+	return created(r, ids[0], asked.command), nil
 }
 
 type reservation struct {
@@ -79,14 +79,14 @@ func (o serverOrder) one(i int) *messages.CreateInstance {
 	if o.max > 1 {
 		c = proto.Clone(c).(*messages.CreateInstance)
 	}
-	c.Id = newServerID()
+	c.Id = order.NewID()
 	if !o.named {
-		c.Hostname = hostname(c.Name, c.Id)
+		c.Hostname = order.Hostname(c.Name, c.Id)
 	}
 	if o.max > 1 {
 		c.Name = fmt.Sprintf("%s-%d", c.Name, i+1)
 		if !o.named {
-			c.Hostname = numbered(c.Hostname, i+1)
+			c.Hostname = order.Numbered(c.Hostname, i+1)
 		}
 	}
 	return c
@@ -208,8 +208,3 @@ func (n *networksField) UnmarshalJSON(raw []byte) error {
 	}
 	return json.Unmarshal(raw, &n.List)
 }
-
-// newServerID is a UUID of version 7 (RFC 9562): it begins with the time, so that
-// the servers of one moment stand side by side in the store. Committing many of
-// them touches few pages, and the pages get full.
-func newServerID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/order"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -78,7 +79,7 @@ func (a *API) changeMetadata(r *api.Request, items map[string]string, replace bo
 			}
 		}
 	}
-	if err := metadataFits(q, n); err != nil {
+	if err := order.MetadataFits(q, n); err != nil {
 		return nil, err
 	}
 	return a.change(r, &messages.UpdateInstance{Metadata: items, ReplaceMetadata: replace})

@@ -4,9 +4,8 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/troupe-cloud/troupe/actors"
-	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/order"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -15,71 +14,27 @@ const (
 	mib = 1 << 20
 )
 
-// flavorFor is the flavor a body refers to, by id or by the address of one.
-func (a *API) flavorFor(r *api.Request, ref string) (*messages.Flavor, error) {
-	id := ref[strings.LastIndexByte(ref, '/')+1:]
-	f, err := a.askFlavor(r, id)
-	if err != nil {
-		return nil, invalidIfNone(err, "Flavor %s could not be found.", clip(id))
-	}
-	if f.Disabled && !r.Principal.Admin() {
-		return nil, badRequest("Flavor %s could not be found.", clip(id))
-	}
-	return f, nil
+// desk takes the caller's orders.
+func (a *API) desk(r *api.Request) order.Desk {
+	return order.Desk{Cloud: a.cloud, Scope: r.Principal.Scope(), Project: r.Principal.ProjectID, User: r.Principal.UserID}
 }
 
-// imageFor is the image a body refers to, once it fits the flavor.
-func (a *API) imageFor(r *api.Request, id string, f *messages.Flavor) (*messages.ImageRef, error) {
-	img, err := cluster.Ask[*messages.ImageView](r.Context(), a.cloud, actors.Ref{Kind: "image", ID: id},
-		&messages.GetImage{Scope: r.Principal.Scope()})
-	if err != nil {
-		return nil, invalidIfNone(err, "Can not find requested image")
+// lookUp finds what an order refers to: the flavor (by id or by the address of
+// one), the image and the key.
+func (a *API) lookUp(r *api.Request, c *messages.CreateInstance, flavorRef, imageID string) (err error) {
+	desk, ctx := a.desk(r), r.Context()
+	if c.Flavor, err = desk.Flavor(ctx, flavorRef[strings.LastIndexByte(flavorRef, '/')+1:]); err != nil {
+		return err
 	}
-	if img.Status != messages.ImageStatus_IMAGE_STATUS_ACTIVE {
-		return nil, badRequest("Image %s is not active.", id)
+	if c.Image, err = desk.Image(ctx, imageID, c.Flavor); errors.Is(err, order.ErrNoImage) {
+		return badRequest("Can not find requested image")
+	} else if err != nil {
+		return err
 	}
-	if img.DiskFormat != "qcow2" && img.DiskFormat != "raw" { // no driver would build it
-		return nil, badRequest("Image %s is unacceptable: Disk format %s is not supported, only qcow2 and raw are.", id, img.DiskFormat)
+	if c.PublicKey, err = desk.PublicKey(ctx, c.KeyName); errors.Is(err, order.ErrNoKey) {
+		return badRequest("Invalid key_name provided.")
 	}
-	if err := imageFits(img, f); err != nil {
-		return nil, err
-	}
-	return &messages.ImageRef{
-		Id: img.Id, Name: img.Name, Sha256: img.Sha256, Format: img.DiskFormat,
-		SizeBytes: img.SizeBytes, VirtualBytes: img.VirtualBytes,
-	}, nil
-}
-
-// imageFits checks the sizes that are known before anything is built. A flavor
-// without a disk leaves its size to the image.
-func imageFits(img *messages.ImageView, f *messages.Flavor) error {
-	if f.RamMib < img.MinRamMib {
-		return badRequest("Flavor's memory is too small for requested image.")
-	}
-	if f.DiskGib == 0 {
-		return nil
-	}
-	need := max(img.SizeBytes, img.VirtualBytes)
-	if disk := f.DiskGib * gib; disk < need {
-		return badRequest("Flavor's disk is too small for requested image. Flavor disk is %d bytes, image is %d bytes.", disk, need)
-	}
-	if f.DiskGib < img.MinDiskGib {
-		return badRequest("Flavor's disk is smaller than the minimum size specified in image metadata. "+
-			"Flavor disk is %d bytes, minimum size is %d bytes.", f.DiskGib*gib, img.MinDiskGib*gib)
-	}
-	return nil
-}
-
-// publicKey is the user's key of that name.
-func (a *API) publicKey(r *api.Request, name string) (string, error) {
-	if name == "" {
-		return "", nil
-	}
-	k, err := cluster.Ask[*messages.Keypair](r.Context(), a.cloud, keypairRef(r.Principal.UserID), &messages.GetKeypair{Name: name})
-	if err != nil {
-		return "", invalidIfNone(err, "Invalid key_name provided.")
-	}
-	return k.PublicKey, nil
+	return err
 }
 
 // blockDevice is one item of block_device_mapping_v2.

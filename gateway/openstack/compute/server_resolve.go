@@ -1,13 +1,12 @@
 package compute
 
 import (
-	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/order"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -27,32 +26,27 @@ func (a *API) resolve(r *api.Request, body createServerBody) (o serverOrder, err
 		Metadata: s.Metadata, Tags: unique(s.Tags), AdminPassword: s.AdminPass,
 		ConfigDrive: bool(s.ConfigDrive), Hostname: s.Hostname, KeyName: s.KeyName,
 		DiskConfig: s.DiskConfig, AccessIpv4: s.AccessIPv4, AccessIpv6: s.AccessIPv6,
-		ReservationId: reservationID(), Hints: hints(body),
+		Hints: hints(body),
 	}
 	o.command, o.named = c, s.Hostname != ""
 	if o.named && o.max > 1 {
 		return o, badRequest("Unable to allocate a single hostname to multiple instances")
 	}
-	if c.DiskConfig == "" {
-		c.DiskConfig = "MANUAL"
-	}
-	if c.AdminPassword == "" {
-		c.AdminPassword = password()
-	}
 	describe(r, c, s.Description)
 	if c.UserData, err = decodeBase64(s.UserData); err != nil {
 		return o, badRequest("User data needs to be valid base 64.")
 	}
-	if c.SecurityGroups, err = securityGroups(s.SecurityGroups); err != nil {
+	if err := checkGroups(s.SecurityGroups); err != nil {
 		return o, err
 	}
+	order.Complete(c)
 	return o, a.resolveReferences(r, c, body, o.max)
 }
 
 // resolveReferences looks up what the body names, each in its own actor.
 func (a *API) resolveReferences(r *api.Request, c *messages.CreateInstance, body createServerBody, count int) (err error) {
 	s := &body.Server
-	if err := a.checkMetadataQuota(r, c); err != nil {
+	if err := a.desk(r).Metadata(r.Context(), len(c.Metadata)); err != nil {
 		return err
 	}
 	if err := a.place(r, c, s.Zone, s.Host, s.HypervisorHostname); err != nil {
@@ -65,14 +59,7 @@ func (a *API) resolveReferences(r *api.Request, c *messages.CreateInstance, body
 	if c.Networks, err = a.networks(r, s.Networks, count); err != nil {
 		return err
 	}
-	if c.Flavor, err = a.flavorFor(r, string(s.FlavorRef)); err != nil {
-		return err
-	}
-	if c.Image, err = a.imageFor(r, imageID, c.Flavor); err != nil {
-		return err
-	}
-	c.PublicKey, err = a.publicKey(r, c.KeyName)
-	return err
+	return a.lookUp(r, c, string(s.FlavorRef), imageID)
 }
 
 // describe gives the server its description: before 2.19 that was its name.
@@ -129,31 +116,12 @@ func (a *API) counts(least, most *flexInt) (low, high int, err error) {
 	return low, high, nil
 }
 
-// securityGroups are the names asked for, each once. There is only the default
-// group as yet.
-func securityGroups(asked []securityGroup) ([]string, error) {
+// checkGroups: there is only the default group as yet.
+func checkGroups(asked []securityGroup) error {
 	for _, g := range asked {
-		if g.Name != "default" && g.Name != "" {
-			return nil, badRequest("Security group %s not found.", clip(g.Name))
+		if g.Name != order.DefaultGroup && g.Name != "" {
+			return badRequest("Security group %s not found.", clip(g.Name))
 		}
-	}
-	return []string{"default"}, nil
-}
-
-func (a *API) checkMetadataQuota(r *api.Request, c *messages.CreateInstance) error {
-	if len(c.Metadata) == 0 {
-		return nil
-	}
-	q, err := a.quota(r, c.ProjectId)
-	if err != nil {
-		return err
-	}
-	return metadataFits(q, len(c.Metadata))
-}
-
-func metadataFits(q *messages.QuotaView, n int) error {
-	if limit, ok := q.Limits["metadata_items"]; ok && limit >= 0 && int64(n) > limit {
-		return forbidden("Maximum number of metadata items exceeds %d", limit)
 	}
 	return nil
 }
@@ -182,33 +150,4 @@ func unique(tags []string) []string {
 	tags = slices.Clone(tags)
 	slices.Sort(tags)
 	return slices.Compact(tags)
-}
-
-// Alphabets without characters that look alike.
-const (
-	passwordAlphabet    = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-	reservationAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz"
-	passwordLength      = 12
-	reservationLength   = 8
-)
-
-func password() string      { return random(passwordAlphabet, passwordLength) }
-func reservationID() string { return "r-" + random(reservationAlphabet, reservationLength) }
-
-// random is n characters of alphabet, each as likely as any other.
-func random(alphabet string, n int) string {
-	out := make([]byte, 0, n)
-	limit := byte(256 / len(alphabet) * len(alphabet)) // above it the first would be likelier
-	buf := make([]byte, 2*n)
-	for len(out) < n {
-		if _, err := rand.Read(buf); err != nil {
-			panic(fmt.Errorf("no random numbers: %w", err))
-		}
-		for _, b := range buf {
-			if b < limit && len(out) < n {
-				out = append(out, alphabet[int(b)%len(alphabet)])
-			}
-		}
-	}
-	return string(out)
 }

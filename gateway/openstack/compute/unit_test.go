@@ -77,26 +77,6 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestHostname(t *testing.T) {
-	for name, want := range map[string]string{
-		"web":                    "web",
-		"Web Server_1.example":   "web-server-1-example",
-		"--a--":                  "a",
-		"日本":                     "server-id",
-		"naïve":                  "nave",
-		"a!b@c":                  "abc",
-		strings.Repeat("x", 100): strings.Repeat("x", 63),
-		"...":                    "server-id",
-	} {
-		if got := hostname(name, "id"); got != want {
-			t.Errorf("%q is %q, want %q", name, got, want)
-		}
-	}
-	if got := numbered(strings.Repeat("x", 63), 12); len(got) != 63 || !strings.HasSuffix(got, "x-12") {
-		t.Errorf("numbered: %q", got)
-	}
-}
-
 func TestTail(t *testing.T) {
 	for _, tt := range []struct {
 		text string
@@ -122,17 +102,6 @@ func TestRepr(t *testing.T) {
 	}
 	if got := repr(strings.Repeat("é", 4000)); len(got) > 2*maxEchoed {
 		t.Errorf("%d bytes of a refused value are shown", len(got))
-	}
-}
-
-func TestPasswordsDiffer(t *testing.T) {
-	seen := map[string]bool{}
-	for range 1000 {
-		p := password()
-		if len(p) != passwordLength || seen[p] {
-			t.Fatalf("password %q", p)
-		}
-		seen[p] = true
 	}
 }
 

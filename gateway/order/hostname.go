@@ -1,4 +1,4 @@
-package compute
+package order
 
 import (
 	"strconv"
@@ -6,10 +6,13 @@ import (
 	"unicode"
 )
 
-// hostname makes a host name of a server's name, by Nova's rules: what is in no
+// MaxHostname is how long the host name of a server may be, in characters.
+const MaxHostname = 63
+
+// Hostname makes a host name of a server's name, by Nova's rules: what is in no
 // host name is dropped, blanks, dots and underlines become hyphens, and 63
 // characters are enough. A name of which nothing is left gives one of the id.
-func hostname(name, id string) string {
+func Hostname(name, id string) string {
 	var latin strings.Builder
 	for _, c := range name {
 		if c <= 0xff {
@@ -17,8 +20,8 @@ func hostname(name, id string) string {
 		}
 	}
 	runes := []rune(latin.String())
-	if len(runes) > maxHostname {
-		runes = runes[:maxHostname]
+	if len(runes) > MaxHostname {
+		runes = runes[:MaxHostname]
 	}
 	var b strings.Builder
 	for _, c := range strings.ToLower(string(runes)) {
@@ -35,10 +38,10 @@ func hostname(name, id string) string {
 	return "server-" + id
 }
 
-// numbered is the host name of the nth server of one request.
-func numbered(hostname string, n int) string {
+// Numbered is the host name of the nth server of one request.
+func Numbered(hostname string, n int) string {
 	suffix := "-" + strconv.Itoa(n)
-	if room := maxHostname - len(suffix); len(hostname) > room {
+	if room := MaxHostname - len(suffix); len(hostname) > room {
 		hostname = strings.TrimRight(hostname[:room], "-")
 	}
 	return hostname + suffix

@@ -1,0 +1,130 @@
+package order
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/network"
+	"github.com/troupe-cloud/troupe/cluster"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// MaxInterfaces is how many network interfaces a server may have.
+const MaxInterfaces = 16
+
+// Interface is one network interface as it is ordered: on a network, or by a port
+// that exists.
+type Interface struct{ Network, Port, FixedIP string }
+
+// Networks are the interfaces of count servers.
+func (d Desk) Networks(ctx context.Context, ordered []Interface, count int) ([]*messages.NetworkRequest, error) {
+	if len(ordered) > MaxInterfaces {
+		return nil, invalid("a server may have %d network interfaces", MaxInterfaces)
+	}
+	var requests []*messages.NetworkRequest
+	ports := map[string]bool{}
+	for _, i := range ordered {
+		var n *messages.NetworkRequest
+		var err error
+		if i.Port != "" {
+			n, err = d.byPort(ctx, i, ports, count)
+		} else {
+			n, err = d.byNetwork(ctx, i, count)
+		}
+		if err != nil {
+			return nil, err
+		}
+		requests = append(requests, n)
+	}
+	return requests, nil
+}
+
+// OnlyNetwork is the network that the project may use, if there is exactly one;
+// nil if there is none, Conflict if there are several.
+func (d Desk) OnlyNetwork(ctx context.Context) (*messages.NetworkView, error) {
+	var only *messages.NetworkView
+	for _, prefix := range []string{network.IndexProject(d.Project), network.IndexShared} {
+		err := Each(ctx, d.Cloud, prefix, func(e actors.Entry) (bool, error) {
+			n, err := Read(e, &messages.NetworkView{})
+			switch {
+			case err != nil:
+				return false, err
+			case len(n.Subnets) == 0 || n.AdminStateDown || only != nil && only.Id == n.Id:
+				return true, nil
+			case only != nil:
+				return false, refuse(messages.Conflict, "Multiple possible networks found, use a Network ID to be more specific.")
+			}
+			only = n
+			return true, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return only, nil
+}
+
+// byPort joins the server to a port that exists.
+func (d Desk) byPort(ctx context.Context, i Interface, seen map[string]bool, count int) (*messages.NetworkRequest, error) {
+	id := canonical(i.Port)
+	switch {
+	case seen[id]:
+		return nil, invalid("port ID '%s' was specified twice: you cannot attach a port multiple times", id)
+	case i.FixedIP != "":
+		return nil, invalid("specified Fixed IP '%s' cannot be used with port '%s': the two cannot be specified together", i.FixedIP, id)
+	case count > 1:
+		return nil, invalid("unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports")
+	}
+	seen[id] = true
+	port, err := d.port(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case port == nil:
+		return nil, invalid("port id %s could not be found", shown(id))
+	case port.InstanceId != "":
+		return nil, refuse(messages.Conflict, "port %s is still in use", id)
+	}
+	return &messages.NetworkRequest{NetworkId: port.Port.NetworkId, PortId: id}, nil
+}
+
+// port is the port with that id, if the caller may see it; else nil. The index
+// knows its network, and the network knows the port.
+func (d Desk) port(ctx context.Context, id string) (port *messages.PortView, err error) {
+	key := network.IndexPort(id)
+	err = Each(ctx, d.Cloud, key, func(e actors.Entry) (bool, error) {
+		if e.Key != key {
+			return true, nil
+		}
+		port, err = cluster.Ask[*messages.PortView](ctx, d.Cloud, actors.Ref{Kind: network.Kind, ID: string(e.Value)},
+			&messages.GetPort{Scope: d.Scope, PortId: id})
+		return false, err
+	})
+	return port, unless(err, nil)
+}
+
+func (d Desk) byNetwork(ctx context.Context, i Interface, count int) (*messages.NetworkRequest, error) {
+	if i.FixedIP != "" && count > 1 {
+		return nil, invalid("failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified")
+	}
+	id := canonical(i.Network)
+	n, err := cluster.Ask[*messages.NetworkView](ctx, d.Cloud, actors.Ref{Kind: network.Kind, ID: id}, &messages.GetNetwork{Scope: d.Scope})
+	switch {
+	case err != nil:
+		return nil, unless(err, invalid("network %s could not be found", shown(id)))
+	case len(n.Subnets) == 0:
+		return nil, invalid("network %s requires a subnet in order to boot instances on", id)
+	}
+	return &messages.NetworkRequest{NetworkId: id, FixedIp: i.FixedIP}, nil
+}
+
+// canonical is the usual spelling of a UUID; what is none stays as it is.
+func canonical(id string) string {
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return id
+	}
+	return u.String()
+}
