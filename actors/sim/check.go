@@ -55,19 +55,37 @@ func read[S any](w *World, ref actors.Ref) S {
 	return s
 }
 
+// oneDomainPerInstance: of all the machines of an instance, all but one are on hosts
+// that have promised to let go of them; of a deleted one, all are.
 func (w *World) oneDomainPerInstance() {
 	seen := map[string]string{}
 	for _, h := range w.hosts {
 		for _, id := range sorted(h.domains) {
-			if other, twice := seen[id]; twice {
-				w.fail("%s runs on %s and on %s", id, other, h.name)
-			}
+			other, twice := seen[id]
 			seen[id] = h.name
+			if !twice && !w.gone[id] || w.givenAway(h.name, id) {
+				if twice && w.givenAway(h.name, id) {
+					seen[id] = other
+				}
+				continue
+			}
 			if w.gone[id] {
 				w.fail("%s is deleted, and runs on %s", id, h.name)
+			} else if !w.givenAway(other, id) {
+				w.fail("%s runs on %s and on %s", id, other, h.name)
 			}
 		}
 	}
+}
+
+// givenAway: the host has committed that the machine is not its own any more.
+func (w *World) givenAway(name, id string) bool {
+	c, ok := read[host.State](w, actors.Ref{Kind: host.Kind, ID: name}).Claims.Get(id)
+	switch c.Kind {
+	case messages.OrderKind_ORDER_KIND_YIELD, messages.OrderKind_ORDER_KIND_RELEASE, messages.OrderKind_ORDER_KIND_DELETE:
+		return true
+	}
+	return !ok || c.Stray
 }
 
 // checkInstance: deleted stays deleted and its machine is gone; the index shows
@@ -177,11 +195,15 @@ func (w *World) settled() {
 		w.fail("never settled: %v: %s, rows %v", ref, w.store[actors.RecordKey(ref)].value, w.rows(ref))
 	}
 	claims, shares, ports := map[string]string{}, map[string]bool{}, map[string]bool{}
+	w.noDiskLeaks()
 	for _, key := range w.rowKeys("grain/") {
 		kind, id, _ := strings.Cut(strings.TrimPrefix(key, "grain/"), "/")
 		switch kind {
 		case host.Kind:
 			for i := range read[host.State](w, actors.Ref{Kind: kind, ID: id}).Claims.All() {
+				if other, twice := claims[i]; twice {
+					w.fail("%s and %s hold claims for %s", other, id, i)
+				}
 				claims[i] = id
 			}
 		case project.Kind:
@@ -226,6 +248,9 @@ func (w *World) settledInstance(id string, claims map[string]string, shares map[
 	var d domain
 	for _, h := range w.hosts {
 		if found, ok := h.domains[id]; ok {
+			if on != "" {
+				w.fail("%s is on %s and on %s", id, on, h.name)
+			}
 			on, d = h.name, found
 		}
 	}
@@ -260,4 +285,26 @@ func (w *World) settledPorts(id string, ports map[string]bool) {
 		w.fail("%s is ACTIVE with %d of %d ports", id, len(s.View.Ports), len(s.Networks))
 	}
 	delete(ports, id)
+}
+
+// noDiskLeaks: on shared storage there is a disk for each machine, and no other, and
+// it is its host's.
+func (w *World) noDiskLeaks() {
+	if w.disks == nil {
+		return
+	}
+	with := map[string]bool{}
+	for _, h := range w.hosts {
+		for _, id := range sorted(h.domains) {
+			with[id] = true
+			if d := w.disks[id]; d == nil || d.owner != h.name && d.owner != "" {
+				w.fail("%s on %s has disk %+v", id, h.name, d)
+			}
+		}
+	}
+	for _, id := range sorted(w.disks) {
+		if !with[id] {
+			w.fail("a disk is left of %s: %+v", id, w.disks[id])
+		}
+	}
 }

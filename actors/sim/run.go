@@ -15,6 +15,8 @@ type Config struct {
 	Acts  int // of the users
 	Faults
 	Network string        // id of a network that is made first; empty: none
+	After   time.Duration // how long the weather stays once the users have acted
+	Shared  bool          // the hosts share the storage of their disks
 	Setup   []actors.Tell // what the cloud is told before anybody acts
 	Also    func(*World)  // further invariants, once settled
 }
@@ -28,6 +30,9 @@ const MaxSettle = 10 * time.Minute
 func Run(seed uint64, c Config) error {
 	w := New(seed, c.Kinds, c.Hosts, c.Faults)
 	w.users = &users{w: w, network: c.Network, acked: map[string]bool{}, projects: []string{"p1", "p2"}}
+	if c.Shared {
+		w.disks = map[string]*disk{}
+	}
 	w.calm = true // until everything is set up
 	for _, t := range c.Setup {
 		w.deliver(t.To, t.Message, func(_ actors.Message, err error) {
@@ -38,11 +43,11 @@ func Run(seed uint64, c Config) error {
 	}
 	w.calm = false
 	for _, h := range w.hosts {
-		h.connect()
+		h.attach()
 	}
 	w.after(time.Second, w.nudge)
 	w.users.busyFor(c.Acts)
-	w.runUntil(time.Duration(c.Acts) * 400 * time.Millisecond)
+	w.runUntil(time.Duration(c.Acts)*400*time.Millisecond + c.After)
 	w.becalm()
 	for deadline := w.now + MaxSettle; w.err == nil && w.now < deadline && !w.quiet(); {
 		w.runUntil(w.now + 5*time.Second)
@@ -69,7 +74,9 @@ func (w *World) becalm() {
 	w.calm = true
 	w.logf("calm")
 	for _, h := range w.hosts {
-		if !h.connected {
+		if !h.home {
+			h.back()
+		} else if !h.connected {
 			h.orphan()
 			h.connect()
 		}

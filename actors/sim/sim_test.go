@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/host"
@@ -26,14 +27,17 @@ func kinds(mode scheduler.Mode) []actors.Kind {
 
 func play(seed uint64) error {
 	mode := []scheduler.Mode{scheduler.Filter, scheduler.Caching, scheduler.Chance}[seed%3]
-	weather := Hostile
+	weather, after := Hostile, time.Duration(0)
+	if seed%2 == 0 {
+		weather.NodeDies, after = 0.03, 12*time.Second
+	}
 	if seed%10 == 0 {
 		weather = Faults{MaxDelay: Hostile.MaxDelay} // only slow: what must work must work
 	}
 	// A range so small that it runs out of addresses now and then.
 	id, net, subnet := network.Flat(netip.MustParsePrefix("10.9.0.0/29"), "admin")
 	return Run(seed, Config{
-		Kinds: kinds(mode), Hosts: 3, Acts: 40, Faults: weather, Network: id,
+		Kinds: kinds(mode), Hosts: 3, Acts: 40, Faults: weather, Network: id, Shared: seed%4 > 1, After: after,
 		Setup: []actors.Tell{{To: network.Ref(id), Message: net}, {To: network.Ref(id), Message: subnet}},
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -31,6 +33,10 @@ func (u *users) act() {
 		return
 	}
 	id := u.made[w.rng.IntN(len(u.made))]
+	if w.rng.IntN(6) == 0 {
+		u.operate()
+		return
+	}
 	actions := []messages.Action{
 		messages.Action_ACTION_START, messages.Action_ACTION_STOP, messages.Action_ACTION_REBOOT_SOFT,
 		messages.Action_ACTION_REBOOT_HARD, messages.Action_ACTION_DELETE, messages.Action_ACTION_DELETE,
@@ -74,5 +80,32 @@ func (u *users) create() {
 func (u *users) busyFor(acts int) {
 	for range acts {
 		u.w.after(time.Duration(u.w.rng.Int64N(int64(time.Duration(acts)*400*time.Millisecond))), u.act)
+	}
+}
+
+// operate does what operators do: they evacuate hosts, for no reason, and declare
+// them down or up.
+func (u *users) operate() {
+	w := u.w
+	h := w.hosts[w.rng.IntN(len(w.hosts))]
+	if w.rng.IntN(12) == 0 {
+		u.ask(h.ref(), &messages.SetHost{ForcedDown: proto.Bool(w.rng.IntN(2) == 0)}, nil)
+		return
+	}
+	u.evacuate(h)
+}
+
+// evacuate moves what is on a host away, and now and then something that is not.
+func (u *users) evacuate(h *hypervisor) {
+	w := u.w
+	for _, id := range u.made {
+		if _, here := h.domains[id]; !here && w.rng.IntN(10) > 0 {
+			continue
+		}
+		m := &messages.EvacuateInstance{RequestId: fmt.Sprintf("req-%d", w.seq), Stopped: w.rng.IntN(8) == 0}
+		if w.rng.IntN(5) == 0 {
+			m.Host = w.hosts[w.rng.IntN(len(w.hosts))].name
+		}
+		u.ask(actors.Ref{Kind: "instance", ID: id}, m, nil)
 	}
 }

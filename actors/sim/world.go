@@ -28,6 +28,8 @@ type Faults struct {
 	DriverLies      float64 // an operation fails and has been done
 	DomainDies      float64 // a running machine ends by itself, after any event
 	Disconnects     float64 // a hypervisor is lost for a while, after any event
+	NodeDies        float64 // the node of one hypervisor, which comes back, after any event
+	Zombie          float64 // that node was only stopped, and goes on for a while with its older epoch
 	MaxDelay        time.Duration
 }
 
@@ -35,6 +37,7 @@ type Faults struct {
 var Hostile = Faults{
 	Loss: 0.05, Duplicate: 0.05, Crash: 0.03, Second: 0.03, Restart: 0.002,
 	DriverFails: 0.08, DriverLies: 0.05, DomainDies: 0.002, Disconnects: 0.002, MaxDelay: 3 * time.Second,
+	NodeDies: 0.002, Zombie: 0.4,
 }
 
 type stored struct {
@@ -47,6 +50,10 @@ type activation struct {
 	state    actors.State
 	rev      uint64
 	deferred map[string][]func(actors.Message, error)
+
+	// Of a host: the epoch of the node it lives on, if that is the one that drives
+	// its hypervisor; 0: it is in exile.
+	epoch uint64
 }
 
 // World is one cloud with its weather.
@@ -66,6 +73,8 @@ type World struct {
 	acts  map[actors.Ref][]*activation
 	board map[string]*messages.HostFacts
 	hosts []*hypervisor
+	epoch uint64           // of the newest registration of any node
+	disks map[string]*disk // on storage that all hosts share; nil: each has its own
 
 	users *users
 	dirty []actors.Ref    // committed since the invariants were checked
@@ -178,6 +187,11 @@ func (w *World) activate(to actors.Ref) *activation {
 	if live := w.acts[to]; len(live) > 0 && !w.chance(w.faults.Second) {
 		return live[w.rng.IntN(len(live))]
 	}
+	return w.activation(to)
+}
+
+// activation makes another one.
+func (w *World) activation(to actors.Ref) *activation {
 	kind, ok := w.kinds[to.Kind]
 	if !ok {
 		w.fail("no kind %s", to.Kind)
@@ -191,6 +205,11 @@ func (w *World) activate(to actors.Ref) *activation {
 		return nil
 	}
 	a.state = st
+	if to.Kind == host.Kind {
+		if h := w.hypervisor(to.ID); h.home {
+			a.epoch = h.epoch
+		}
+	}
 	w.acts[to] = append(w.acts[to], a)
 	if len(w.acts[to]) > 1 {
 		w.after(splitTime, func() { w.dropStale(to) })
@@ -256,7 +275,7 @@ func (w *World) drop(a *activation) {
 		// The node keeps the hosts of its own hypervisors alive, and lists what is
 		// there whenever one has stopped: it may have swallowed what it was told.
 		w.after(100*time.Millisecond, func() {
-			if h := w.hypervisor(a.ref.ID); h.connected {
+			if h := w.hypervisor(a.ref.ID); h.connected && h.home {
 				h.list()
 			}
 		})
@@ -327,9 +346,13 @@ func (w *World) perform(a *activation, effects []actors.Effect, reply func(actor
 				r(e.Message, e.Err)
 			}
 		case actors.Drive:
-			w.hypervisor(a.ref.ID).drive(e.Order)
+			if a.epoch != 0 {
+				w.hypervisor(a.ref.ID).drive(e.Order, a.epoch)
+			}
 		case actors.Reconcile:
-			if h := w.hypervisor(a.ref.ID); h.connected {
+			if h := w.hypervisor(a.ref.ID); a.epoch == 0 {
+				w.exiled(a)
+			} else if h.connected && h.home && h.epoch == a.epoch {
 				h.list()
 			}
 		case actors.Publish:
@@ -379,8 +402,8 @@ func (w *World) restart() {
 	}
 	w.board = map[string]*messages.HostFacts{}
 	for _, h := range w.hosts {
-		h.forget()
-		h.connect()
+		h.orphan()
+		h.attach()
 	}
 }
 
@@ -433,6 +456,9 @@ func (w *World) step() {
 	}
 	if w.chance(w.faults.Disconnects) {
 		h.disconnect()
+	}
+	if w.chance(w.faults.NodeDies) {
+		h.die(w.chance(w.faults.Zombie))
 	}
 	w.check()
 }
