@@ -18,7 +18,9 @@ import (
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/cluster/store"
 	"github.com/troupe-cloud/troupe/cluster/store/bolt"
+	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/drivers/blobs"
+	"github.com/troupe-cloud/troupe/gateway/openstack/identity"
 	"github.com/troupe-cloud/troupe/gateway/openstack/image"
 )
 
@@ -30,6 +32,13 @@ const nodeName = "dev"
 // client that looks at its server every few seconds keeps just that one awake.
 const actorIdleTime = 20 * time.Second
 
+// contents are those of images: what the gateway needs of them, and the drivers.
+type contents interface {
+	image.Blobs
+	drivers.Images
+	Sweep(ctx context.Context, wanted blobs.Referenced) (int, error)
+}
+
 // cloud is everything that runs in one process. What was opened is closed in
 // the opposite order.
 type cloud struct {
@@ -39,13 +48,15 @@ type cloud struct {
 	hypervisors string // for the ready line
 	failed      chan error
 
-	listener  net.Listener
+	listener  net.Listener // nil: no gateway
 	store     store.Store
 	release   func() error // gives back memory that the store has mapped
-	blobs     *blobs.Store
+	blobs     contents
+	keys      identity.KeyStore
 	node      *cluster.Node
 	client    *cluster.Client
 	networkID string
+	member    *member // nil: this process is the whole cloud
 
 	closers []closer
 }
@@ -71,13 +82,16 @@ func (c *cloud) stop(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// startCloud starts everything. If a part cannot start, the others are stopped.
+// part is one thing of which a cloud is put together.
+type part struct {
+	what  string
+	start func(context.Context) error
+}
+
+// startCloud starts a cloud of one process.
 func startCloud(ctx context.Context, config cloudConfig, log zerolog.Logger) (*cloud, error) {
 	c := &cloud{config: config, log: log, failed: make(chan error, 1)}
-	for _, part := range []struct {
-		what  string
-		start func(context.Context) error
-	}{
+	return c, c.start(ctx, []part{
 		{"listen", c.bind},
 		{"data folder", c.openData},
 		{"runtime", c.startNode},
@@ -85,14 +99,19 @@ func startCloud(ctx context.Context, config cloudConfig, log zerolog.Logger) (*c
 		{"hypervisors", c.attachHosts},
 		{"profiler", c.profile},
 		{"HTTP", c.serve},
-	} {
-		if err := part.start(ctx); err != nil {
+	})
+}
+
+// start starts the parts in order. If one cannot start, the others are stopped.
+func (c *cloud) start(ctx context.Context, parts []part) error {
+	for _, p := range parts {
+		if err := p.start(ctx); err != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 			defer cancel()
-			return nil, errors.Join(fmt.Errorf("%s: %w", part.what, err), c.stop(ctx))
+			return errors.Join(fmt.Errorf("%s: %w", p.what, err), c.stop(ctx))
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // openData opens the store and the contents of images. QEMU may run as another
@@ -107,17 +126,25 @@ func (c *cloud) openData(context.Context) error {
 	}
 	c.store, c.release = db, db.Release
 	c.onStop("store", func(context.Context) error { return db.Close() })
-	c.blobs, err = blobs.Open(filepath.Join(c.config.Data, "images"))
+	c.keys = identity.FileKeys(c.config.Data)
+	c.blobs, err = blobs.Open(filepath.Join(c.config.Data, imagesDir))
 	return err
 }
 
+// imagesDir is where contents of images are, in the data folder.
+const imagesDir = "images"
+
 func (c *cloud) startNode(ctx context.Context) error {
-	node, err := cluster.Start(ctx, cluster.Config{
-		Name: nodeName, Store: c.store, IdleTimeout: actorIdleTime, Kinds: kinds(scheduler.Mode(c.config.SchedulerMode)), Log: c.log,
-		Discard: func(ctx context.Context, sha256 string) error {
-			return c.blobs.Discard(ctx, sha256, image.Wanted(c.client))
-		},
-	})
+	return c.runNode(ctx, cluster.Config{Name: nodeName, IdleTimeout: actorIdleTime})
+}
+
+// runNode starts the runtime; what is the same for all is filled in.
+func (c *cloud) runNode(ctx context.Context, config cluster.Config) error {
+	config.Store, config.Kinds, config.Log = c.store, kinds(scheduler.Mode(c.config.SchedulerMode)), c.log
+	config.Discard = func(ctx context.Context, sha256 string) error {
+		return c.blobs.Discard(ctx, sha256, image.Wanted(c.client))
+	}
+	node, err := cluster.Start(ctx, config)
 	if err != nil {
 		return err
 	}

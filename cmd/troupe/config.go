@@ -36,6 +36,7 @@ const (
 type cloudConfig struct {
 	Listen, Data, Driver, LibvirtURI string
 	SimHosts                         int
+	HostName                         string
 	Zone, SchedulerMode              string
 	FlatCIDR                         string
 	Namespace, Bridge                string
@@ -52,6 +53,7 @@ func (c *cloudConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.Driver, "driver", driverAuto, "libvirt: real machines; sim: simulated ones; auto: libvirt if --libvirt-uri is given, else sim")
 	f.StringVar(&c.LibvirtURI, "libvirt-uri", "", "hypervisor, e.g. qemu+unix:///system?socket=PATH")
 	f.IntVar(&c.SimHosts, "sim-hosts", 8, "how many hosts to simulate")
+	f.StringVar(&c.HostName, "host-name", "", "name of the hypervisor, by default this machine's; simulated ones are NAME-1, NAME-2, ... (sim-1, sim-2, ...)")
 	f.StringVar(&c.Zone, "availability-zone", "nova", "zone of the hosts")
 	f.StringVar(&c.SchedulerMode, "scheduler", string(scheduler.Filter), "filter, caching or chance")
 	f.StringVar(&c.FlatCIDR, "flat-cidr", network.DefaultFlatCIDR, "addresses of the network that a new cloud has")
@@ -64,7 +66,10 @@ func (c *cloudConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.PProf, "pprof", "", "loopback address for Go's profiler; by default it is off")
 }
 
-var zoneForm = regexp.MustCompile(`^[^:/\s]{1,64}$`)
+var (
+	zoneForm = regexp.MustCompile(`^[^:/\s]{1,64}$`)
+	hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$`)
+)
 
 // check refuses what cannot work, before anything is started.
 func (c *cloudConfig) check() error {
@@ -109,6 +114,9 @@ func (c *cloudConfig) check() error {
 	}
 	if !zoneForm.MatchString(c.Zone) {
 		return badSetting("--availability-zone %q: a zone's name has 1 to 64 characters, no colon, slash or space", c.Zone)
+	}
+	if c.HostName != "" && !hostForm.MatchString(c.HostName) {
+		return badSetting("--host-name %q: a host's name has 1 to 64 letters, digits, dots, hyphens and underscores", c.HostName)
 	}
 	cidr, err := netip.ParsePrefix(c.FlatCIDR)
 	if err != nil || !cidr.Addr().Is4() || cidr.Bits() < 8 || cidr.Bits() > 30 {

@@ -12,25 +12,32 @@ import (
 	"github.com/troupe-cloud/troupe/actors/flavor"
 	"github.com/troupe-cloud/troupe/actors/network"
 	"github.com/troupe-cloud/troupe/cluster"
+	"github.com/troupe-cloud/troupe/cluster/store"
 	"github.com/troupe-cloud/troupe/gateway/openstack/compute"
 	"github.com/troupe-cloud/troupe/gateway/openstack/identity"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-// furnishedFile stands in the data folder once the cloud had its first flavors
-// and network: what its administrators removed later stays away.
-const furnishedFile = ".furnished"
+// Once the cloud had its first flavors and network, what its administrators
+// removed later stays away.
+const (
+	furnishedFile = ".furnished"        // in the data folder
+	furnishedKey  = "cluster/furnished" // in the store of a cluster
+)
 
 // furnish gives a new cloud its administrator, flavors and network.
 func (c *cloud) furnish(ctx context.Context) error {
 	who, err := identity.Bootstrap(ctx, identity.Setup{
-		Client: c.client, Dir: c.config.Data, BaseURL: c.url, ComputeVersion: compute.MaxVersion.String(),
+		Client: c.client, Dir: c.config.Data, BaseURL: c.url, ComputeVersion: compute.MaxVersion.String(), Shared: c.sharedAdmin(),
 	})
 	if err != nil {
 		return err
 	}
-	mark := filepath.Join(c.config.Data, furnishedFile)
-	if _, err := os.Stat(mark); err == nil {
+	done, err := c.furnished(ctx)
+	if err != nil {
+		return err
+	}
+	if done {
 		return c.checkNetwork(ctx)
 	}
 	if err := c.makeFlavors(ctx); err != nil {
@@ -39,7 +46,29 @@ func (c *cloud) furnish(ctx context.Context) error {
 	if err := c.makeNetwork(ctx, who.ProjectID); err != nil {
 		return err
 	}
-	return os.WriteFile(mark, nil, 0o600)
+	return c.setFurnished(ctx)
+}
+
+// furnished says whether the cloud has had its first flavors and network: a cloud
+// of one process in its folder, one of several nodes in the store they share.
+func (c *cloud) furnished(ctx context.Context) (bool, error) {
+	if c.member == nil {
+		_, err := os.Stat(filepath.Join(c.config.Data, furnishedFile))
+		return err == nil, nil
+	}
+	_, err := c.store.Get(ctx, furnishedKey)
+	if errors.Is(err, messages.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (c *cloud) setFurnished(ctx context.Context) error {
+	if c.member == nil {
+		return os.WriteFile(filepath.Join(c.config.Data, furnishedFile), nil, 0o600)
+	}
+	_, err := c.store.Commit(ctx, store.Txn{Writes: []store.Write{{Key: furnishedKey, Value: []byte("1")}}})
+	return err
 }
 
 // makeNetwork makes the flat network, which belongs to the project owner.

@@ -55,8 +55,8 @@ func (c *cloud) bind(ctx context.Context) error {
 }
 
 // serve mounts every dialect and begins to answer.
-func (c *cloud) serve(context.Context) error {
-	keys, err := identity.OpenKeys(c.config.Data, time.Now())
+func (c *cloud) serve(ctx context.Context) error {
+	keys, err := identity.LoadKeys(ctx, c.keys, time.Now())
 	if err != nil {
 		return err
 	}

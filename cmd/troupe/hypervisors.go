@@ -74,7 +74,7 @@ func (c *cloud) attachSim() (names []string, err error) {
 	}
 	c.beforeRuntime("journal of the simulated hosts", func(context.Context) error { return journal.Close() })
 	for i := range c.config.SimHosts {
-		name := fmt.Sprintf("sim-%d", i+1)
+		name := fmt.Sprintf("%s-%d", first(c.config.HostName, "sim"), i+1)
 		names = append(names, name)
 		d := sim.New(sim.Config{Name: name, Journal: journal, Images: c.blobs, Seed: uint64(i)})
 		c.beforeRuntime(name, func(context.Context) error { return d.Close() })
@@ -96,9 +96,11 @@ func (c *cloud) attachLibvirt(ctx context.Context) (names []string, err error) {
 		return nil, err
 	}
 	c.beforeRuntime("network", func(context.Context) error { return net.Close() })
-	name, err := os.Hostname()
-	if err != nil {
-		return nil, err
+	name := c.config.HostName
+	if name == "" {
+		if name, err = os.Hostname(); err != nil {
+			return nil, err
+		}
 	}
 	d, err := libvirt.New(ctx, libvirt.Config{
 		URI: c.config.LibvirtURI, Dir: filepath.Join(c.config.Data, "instances"),

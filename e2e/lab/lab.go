@@ -125,24 +125,39 @@ func (h *Host) Dial(ctx context.Context, network, address string) (c net.Conn, e
 
 // inside runs work on a thread that is in the machine's namespace: a socket
 // belongs to the namespace it was made in, whoever uses it later. Names are not
-// looked up and only one address is tried, so that Go stays on the thread.
+// looked up and only one address is tried, so that Go stays on the thread. The
+// thread goes home afterwards; it must not end, for the processes that it has
+// started would be told of its death.
 func (h *Host) inside(work func() error) error {
 	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		ns, err := os.Open(filepath.Join("/run/netns", h.ns))
-		if err != nil {
-			done <- err
-			return
-		}
-		defer ns.Close()
-		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("enter %s: %w", h.ns, err)
-			return
-		}
-		done <- work()
-	}()
+	go func() { done <- h.onThread(work) }()
 	return <-done
+}
+
+func (h *Host) onThread(work func() error) error {
+	runtime.LockOSThread()
+	home, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer home.Close()
+	ns, err := os.Open(filepath.Join("/run/netns", h.ns))
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer ns.Close()
+	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("enter %s: %w", h.ns, err)
+	}
+	err = work()
+	if e := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); e != nil {
+		return errors.Join(err, e) // locked for ever: nobody may use a thread that is elsewhere
+	}
+	runtime.UnlockOSThread()
+	return err
 }
 
 // run runs commands one after the other, until one fails.
