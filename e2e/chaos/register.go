@@ -1,0 +1,155 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+const (
+	registers   = 6 // servers, each with one register at a time
+	writers     = 6 // users of them, at once
+	checkAtMost = 60 * time.Second
+	// A register is given up for a new one after so many operations of unknown
+	// outcome: each may still take effect at any later moment, and the checker
+	// must try all ways.
+	maxUnknown = 8
+	maxHistory = 400
+)
+
+// operation is one use of a register.
+type operation struct {
+	register string
+	write    bool
+	value    string // written
+}
+
+// history is what all users saw, register by register.
+type history struct {
+	mu      sync.Mutex
+	began   time.Time
+	done    []porcupine.Operation
+	unknown map[string]int
+	count   map[string]int
+}
+
+func newHistory() *history {
+	return &history{began: time.Now(), unknown: map[string]int{}, count: map[string]int{}}
+}
+
+func (h *history) add(user int, op operation, call time.Time, output string, known bool) {
+	o := porcupine.Operation{ClientId: user, Input: op, Call: int64(call.Sub(h.began)), Output: output, Return: int64(time.Since(h.began))}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !known {
+		o.Return = math.MaxInt64 // it may take effect at any time
+		h.unknown[op.register]++
+	}
+	h.count[op.register]++
+	h.done = append(h.done, o)
+}
+
+// worn says whether a register has had enough.
+func (h *history) worn(register string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.unknown[register] >= maxUnknown || h.count[register] >= maxHistory
+}
+
+// model is a register that holds a text, empty at first.
+var model = porcupine.Model{
+	Partition: func(all []porcupine.Operation) (parts [][]porcupine.Operation) {
+		at := map[string]int{}
+		for _, o := range all {
+			r := o.Input.(operation).register
+			i, known := at[r]
+			if !known {
+				i = len(parts)
+				at[r], parts = i, append(parts, nil)
+			}
+			parts[i] = append(parts[i], o)
+		}
+		return parts
+	},
+	Init: func() any { return "" },
+	Step: func(state, in, out any) (bool, any) {
+		op := in.(operation)
+		if op.write {
+			return true, op.value
+		}
+		return out.(string) == state.(string), state
+	},
+	DescribeOperation: func(in, out any) string {
+		op := in.(operation)
+		if op.write {
+			return fmt.Sprintf("%s := %s", op.register, op.value)
+		}
+		return fmt.Sprintf("%s = %s", op.register, out)
+	},
+}
+
+// check says whether the history of every register is linearizable.
+func (h *history) check() (operations int, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	result := porcupine.CheckOperationsTimeout(model, h.done, checkAtMost)
+	switch result {
+	case porcupine.Ok:
+		return len(h.done), nil
+	case porcupine.Illegal:
+		return len(h.done), fmt.Errorf("the registers are not linearizable")
+	default:
+		return len(h.done), fmt.Errorf("the checker came to no end in %v", checkAtMost)
+	}
+}
+
+// useRegisters writes and reads metadata of servers, through all nodes, until ctx ends.
+func (c *cloud) useRegisters(ctx context.Context, user int, ids []string, h *history, watch *outages) {
+	dice := rand.New(rand.NewPCG(uint64(user), 7))
+	generation := map[string]int{}
+	for n := 0; ctx.Err() == nil; n++ {
+		id, node := ids[dice.IntN(len(ids))], dice.IntN(members)
+		key := fmt.Sprintf("r%d", generation[id])
+		op := operation{register: id + "/" + key, write: dice.IntN(2) == 0, value: fmt.Sprintf("%d-%d", user, n)}
+		if h.worn(op.register) {
+			generation[id]++
+			continue
+		}
+		began := time.Now()
+		if op.write {
+			err := c.call(ctx, node, http.MethodPut, "/compute/v2.1/servers/"+id+"/metadata/"+key,
+				map[string]any{"meta": map[string]string{key: op.value}}, nil)
+			if _, no := err.(refused); no {
+				watch.odd(fmt.Errorf("write %s: %w", op.register, err))
+				continue
+			}
+			h.add(user, op, began, "", err == nil)
+			watch.saw("write", node, id, err == nil)
+		} else {
+			var answer struct{ Meta map[string]string }
+			err := c.call(ctx, node, http.MethodGet, "/compute/v2.1/servers/"+id+"/metadata/"+key, nil, &answer)
+			switch {
+			case err == nil:
+				h.add(user, op, began, answer.Meta[key], true)
+			case isRefused(err, http.StatusNotFound):
+				h.add(user, op, began, "", true) // nobody has written it yet
+				err = nil
+			default:
+				if _, no := err.(refused); no {
+					watch.odd(fmt.Errorf("read %s: %w", op.register, err))
+				}
+			}
+			watch.saw("read", node, id, err == nil)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(5+dice.IntN(30)) * time.Millisecond):
+		}
+	}
+}

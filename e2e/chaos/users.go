@@ -1,0 +1,170 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	builders   = 3  // users who make servers
+	mayHave    = 30 // servers in the quota
+	patience   = 90 * time.Second
+	lookPause  = 100 * time.Millisecond
+	keepServer = 4 // one of so many is kept
+)
+
+// ledger is what the users were promised.
+type ledger struct {
+	mu      sync.Mutex
+	kept    map[string]string // name to id: acknowledged, and to be there at the end
+	deleted map[string]bool   // ids whose deletion was acknowledged
+	maybe   map[string]bool   // names whose creation nobody knows about
+	failed  []error
+	made    int
+	refused int // by the quota
+}
+
+func newLedger() *ledger {
+	return &ledger{kept: map[string]string{}, deleted: map[string]bool{}, maybe: map[string]bool{}}
+}
+
+func (l *ledger) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed = append(l.failed, err)
+}
+
+// build makes, uses and deletes servers until ctx ends.
+func (c *cloud) build(ctx context.Context, user int, image string, l *ledger) {
+	dice := rand.New(rand.NewPCG(uint64(user), 11))
+	for n := 0; ctx.Err() == nil; n++ {
+		name := fmt.Sprintf("u%d-%d", user, n)
+		if err := c.life(ctx, dice, name, image, l); err != nil && ctx.Err() == nil {
+			l.fail(fmt.Errorf("%s: %w", name, err))
+		}
+		sleep(ctx, lookPause)
+	}
+}
+
+// life is one server's: made, looked at, stopped and started, and mostly deleted.
+func (c *cloud) life(ctx context.Context, dice *rand.Rand, name, image string, l *ledger) error {
+	id, err := c.create(ctx, dice.IntN(members), name, image)
+	switch {
+	case isRefused(err, http.StatusForbidden):
+		l.mu.Lock()
+		l.refused++
+		l.mu.Unlock()
+		sleep(ctx, 5*lookPause)
+		return nil
+	case errors.Is(err, errUnknown):
+		l.mu.Lock()
+		l.maybe[name] = true
+		l.mu.Unlock()
+		return nil
+	case err != nil:
+		return err
+	}
+	l.mu.Lock()
+	l.kept[name] = id
+	l.made++
+	keep := dice.IntN(keepServer) == 0 && len(l.kept) < mayHave/2
+	l.mu.Unlock()
+	if err := c.become(ctx, dice, id, "ACTIVE"); err != nil {
+		return err
+	}
+	if dice.IntN(2) == 0 {
+		if err := c.cycle(ctx, dice, id); err != nil {
+			return err
+		}
+	}
+	if keep {
+		return nil
+	}
+	return c.insist(ctx, dice, func(node int) error {
+		err := c.remove(ctx, node, id)
+		if isRefused(err, http.StatusNotFound) {
+			err = nil // an earlier try got through
+		}
+		if err == nil {
+			l.mu.Lock()
+			l.deleted[id] = true
+			delete(l.kept, name)
+			l.mu.Unlock()
+		}
+		return err
+	})
+}
+
+// cycle stops a server and starts it again.
+func (c *cloud) cycle(ctx context.Context, dice *rand.Rand, id string) error {
+	for _, step := range []struct{ action, status string }{{"os-stop", "SHUTOFF"}, {"os-start", "ACTIVE"}} {
+		err := c.insist(ctx, dice, func(node int) error {
+			err := c.act(ctx, node, id, step.action)
+			if isRefused(err, http.StatusConflict) {
+				return nil // it is on its way there, or in ERROR; become tells
+			}
+			return err
+		})
+		if err == nil {
+			err = c.become(ctx, dice, id, step.status)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insist asks one node after the other until an answer is known.
+func (c *cloud) insist(ctx context.Context, dice *rand.Rand, do func(node int) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		err := do(dice.IntN(members))
+		if !errors.Is(err, errUnknown) {
+			return err
+		}
+		if !sleep(ctx, lookPause) {
+			return fmt.Errorf("no answer in %v: %w", patience, err)
+		}
+	}
+}
+
+// become waits until a server has the status. ERROR is an end too, as a user
+// whose host's disk is full will see; what must not be is a task without an end.
+func (c *cloud) become(ctx context.Context, dice *rand.Rand, id, status string) error {
+	limit, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var last server
+	for {
+		s, err := c.show(limit, dice.IntN(members), id)
+		switch {
+		case err == nil && s.Task == "" && (s.Status == status || s.Status == "ERROR"):
+			return nil
+		case err == nil:
+			last = s
+		case !errors.Is(err, errUnknown):
+			return fmt.Errorf("an acknowledged server: %w", err)
+		}
+		if !sleep(limit, lookPause) {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("not %s in %v but %s/%s", status, patience, last.Status, last.Task)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
