@@ -81,6 +81,10 @@ type (
 	// answers come back together as one messages.HostsAnswered.
 	QueryHosts struct{ Round uint64 }
 
+	// Notify tells who watches this grain that what it answers has changed, where no
+	// commit says so: the change is in memory only.
+	Notify struct{}
+
 	// Discard removes the content named by a SHA-256 from the blob stores, if no
 	// image refers to it any more.
 	Discard struct{ SHA256 string }
@@ -95,6 +99,7 @@ func (Reconcile) effect()   {}
 func (ReadConsole) effect() {}
 func (Publish) effect()     {}
 func (QueryHosts) effect()  {}
+func (Notify) effect()      {}
 func (Discard) effect()     {}
 
 // Entry is one index entry: it rides along in the commit of the grain that owns

@@ -120,6 +120,7 @@ func (g *grain) landed(m committed) {
 	done := g.flight
 	g.flight, g.revision = nil, m.revision
 	g.node.written.Add(1)
+	g.node.watches.table.Changed(g.ref, g.version)
 	if e := g.node.commits.Debug(); e.Enabled() {
 		e.Str("kind", g.ref.Kind).Str("id", g.ref.ID).Uint64("rev", m.revision).
 			Str("request", done.outcomes[0].call.request).Int("messages", len(done.outcomes)).Msg("committed")

@@ -48,6 +48,8 @@ func (g *grain) perform(o outcome) {
 			g.node.hosts.publish(e.Facts)
 		case actors.QueryHosts:
 			g.node.hosts.query(g.ref, e.Round, o.call.request)
+		case actors.Notify:
+			g.node.watches.table.Touched(g.ref)
 		case actors.Discard:
 			g.node.discard(e.SHA256)
 		default:

@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/actors"
-	"github.com/troupe-cloud/troupe/cluster/peer"
 	"github.com/troupe-cloud/troupe/cluster/view"
-	"github.com/troupe-cloud/troupe/messages"
 )
 
 // newPrefix begins the ids of one start, or of one membership.
@@ -63,6 +61,7 @@ func (n *Node) OnFenced(reason error) {
 		n.system.Root.Send(g.pid, drop{})
 	}
 	n.hosts.own(func(string) bool { return false })
+	n.watches.table.Restamp(*newPrefix())
 }
 
 // follow keeps up with the views until the node stops.
@@ -117,11 +116,7 @@ func (n *Node) handOver(r *routing) {
 		n.system.Root.Send(g.pid, retire{errElsewhere})
 	}
 	n.hosts.own(func(name string) bool { return r.mine(actors.Ref{Kind: hostKind, ID: name}) })
+	n.watches.table.Drop(func(ref actors.Ref) bool { return !r.mine(ref) })
+	signal(n.watches.renew)
 	n.releases.sent(r.view.Index)
 }
-
-// Notice takes what another process only mentions; see Shell.
-func (n *Node) Notice(peer.Identity, *messages.Notice) {}
-
-// Gone ends what a stream has begun; see Shell.
-func (n *Node) Gone(peer.Identity) {}

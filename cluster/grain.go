@@ -194,6 +194,7 @@ func (g *grain) step(c *call) bool {
 	now := time.Now()
 	switch {
 	case c.message == nil: // it was only to activate
+		g.node.watches.table.Changed(g.ref, g.committed())
 		c.reply(nil, nil)
 	case !g.node.leased(now):
 		c.reply(nil, errUnleased)
@@ -205,6 +206,14 @@ func (g *grain) step(c *call) bool {
 	}
 	g.done(c)
 	return true
+}
+
+// committed is the version of the record as it is stored.
+func (g *grain) committed() uint64 {
+	if g.flight != nil {
+		return g.version - 1
+	}
+	return g.version
 }
 
 // passivate leaves memory, if nothing keeps the grain here.

@@ -60,6 +60,8 @@ func registerKind() actors.Kind {
 	return actors.Spec[register]{Name: "register", Step: stepRegister}.Kind()
 }
 
+func registerRef(id string) actors.Ref { return actors.Ref{Kind: "register", ID: id} }
+
 // operation is one read or write as a client saw it; read: Wrote is empty.
 type operation struct{ Key, Wrote string }
 
@@ -97,7 +99,7 @@ type history struct {
 func (h *history) run(client int, n *cluster.Node, o operation) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	ref := actors.Ref{Kind: "register", ID: o.Key}
+	ref := registerRef(o.Key)
 	var ask actors.Message = &messages.GetQuota{}
 	if o.Wrote != "" {
 		ask = &messages.ReleaseQuota{InstanceId: o.Wrote}
@@ -237,8 +239,7 @@ func faults(t *testing.T, seed uint64) {
 	c.settle()
 	for i := range registers {
 		for name, n := range c.all {
-			ref := actors.Ref{Kind: "register", ID: fmt.Sprint(i)}
-			if _, err := n.Client().Ask(t.Context(), ref, &messages.GetQuota{}); err != nil {
+			if _, err := n.Client().Ask(t.Context(), registerRef(fmt.Sprint(i)), &messages.GetQuota{}); err != nil {
 				t.Errorf("after all, node %s and register %d: %v", name, i, err)
 			}
 		}

@@ -32,6 +32,7 @@ func (g *grain) load() {
 		g.giveUp(err)
 		return
 	}
+	g.node.watches.table.Changed(g.ref, g.version)
 	g.decide(&call{to: g.ref, message: &messages.Activated{}}, time.Now())
 	g.watchWork(false)
 }

@@ -32,6 +32,8 @@ type Node struct {
 	lookup  *lookup
 	hosts   *hosts
 	client  *Client
+	watches *watches
+	foreign foreign
 
 	ctx       context.Context // ends when background work must
 	cancel    context.CancelFunc
@@ -83,6 +85,9 @@ func Start(_ context.Context, config Config) (*Node, error) {
 	}
 	n.hosts = newHosts(n)
 	n.client = &Client{node: n}
+	n.foreign.node, n.watches = n, newWatches(n)
+	n.tasks.Go(n.watches.tell)
+	n.tasks.Go(n.watches.subscribe)
 	n.tasks.Go(n.passivateIdle)
 	n.tasks.Go(n.sweepLoop)
 	if n.net == nil {
@@ -117,6 +122,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		err = errors.Join(err, n.net.Leave(ctx))
 	}
 	n.stopping.Store(true)
+	n.watches.hub.Close()
 	n.cancel()
 	n.drain(ctx)
 	n.held.flush()

@@ -44,6 +44,8 @@ func (n *Node) about(m proto.Message, foreign bool, deadline time.Time, then fun
 		return
 	}
 	switch m := m.(type) {
+	case *messages.WatchGrains:
+		then(n.watches.watched(m), nil)
 	case *messages.GetBoard:
 		n.hosts.sayBoard(m, then)
 	case *messages.DrainNode:
@@ -77,6 +79,7 @@ func (n *Node) status() *messages.NodeStatus {
 		Member: &messages.Member{Name: n.config.Name}, Actors: stats.Actors, Waiting: stats.Waiting,
 		InFlight: stats.InFlight, Commits: stats.Commits, Stale: stats.Stale, Driving: stats.Driving,
 		Held: n.held.many.Load(), Releasing: int64(n.releases.count()), Leased: true,
+		Watched: int64(n.watches.hub.Len()),
 	}
 	if n.net == nil {
 		s.Peers = []string{n.config.Name}

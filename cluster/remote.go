@@ -58,6 +58,8 @@ func (n *Node) passOn(c *call) error {
 	r := n.routing.Load()
 	to, ok := r.owner(c.to)
 	switch {
+	case c.message == nil: // it was only to be in memory here
+		return errElsewhere
 	case !ok || to.ID == r.self:
 		return errNoOwner
 	case c.hops > maxHops:

@@ -792,6 +792,78 @@ func (x *GrainsChanged) GetGrains() []*GrainVersion {
 	return nil
 }
 
+// WatchGrain is the payload of a notice of the topic `watch`, by which a client
+// has a node watch a grain for it. The node pushes notices of the same topic and
+// id with a Reply to `method` at first and after each change, `index` counting
+// them, and one with `end` when it cannot go on. The client ends it by `end`.
+type WatchGrain struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Method        string                 `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"` // full name of the query
+	Payload       []byte                 `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchGrain) Reset() {
+	*x = WatchGrain{}
+	mi := &file_node_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchGrain) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchGrain) ProtoMessage() {}
+
+func (x *WatchGrain) ProtoReflect() protoreflect.Message {
+	mi := &file_node_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchGrain.ProtoReflect.Descriptor instead.
+func (*WatchGrain) Descriptor() ([]byte, []int) {
+	return file_node_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WatchGrain) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *WatchGrain) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WatchGrain) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *WatchGrain) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
 var File_node_proto protoreflect.FileDescriptor
 
 const file_node_proto_rawDesc = "" +
@@ -860,7 +932,13 @@ const file_node_proto_rawDesc = "" +
 	"\n" +
 	"view_index\x18\x02 \x01(\x04R\tviewIndex\"=\n" +
 	"\rGrainsChanged\x12,\n" +
-	"\x06grains\x18\x01 \x03(\v2\x14.troupe.GrainVersionR\x06grainsB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
+	"\x06grains\x18\x01 \x03(\v2\x14.troupe.GrainVersionR\x06grains\"b\n" +
+	"\n" +
+	"WatchGrain\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06method\x18\x03 \x01(\tR\x06method\x12\x18\n" +
+	"\apayload\x18\x04 \x01(\fR\apayloadB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
 
 var (
 	file_node_proto_rawDescOnce sync.Once
@@ -874,7 +952,7 @@ func file_node_proto_rawDescGZIP() []byte {
 	return file_node_proto_rawDescData
 }
 
-var file_node_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_node_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_node_proto_goTypes = []any{
 	(*GetNodeStatus)(nil),  // 0: troupe.GetNodeStatus
 	(*NodeStatus)(nil),     // 1: troupe.NodeStatus
@@ -888,14 +966,15 @@ var file_node_proto_goTypes = []any{
 	(*WatchGrains)(nil),    // 9: troupe.WatchGrains
 	(*GrainsWatched)(nil),  // 10: troupe.GrainsWatched
 	(*GrainsChanged)(nil),  // 11: troupe.GrainsChanged
-	nil,                    // 12: troupe.NodeStatus.ActorsEntry
-	(*Member)(nil),         // 13: troupe.Member
-	(*HostFacts)(nil),      // 14: troupe.HostFacts
+	(*WatchGrain)(nil),     // 12: troupe.WatchGrain
+	nil,                    // 13: troupe.NodeStatus.ActorsEntry
+	(*Member)(nil),         // 14: troupe.Member
+	(*HostFacts)(nil),      // 15: troupe.HostFacts
 }
 var file_node_proto_depIdxs = []int32{
-	13, // 0: troupe.NodeStatus.member:type_name -> troupe.Member
-	12, // 1: troupe.NodeStatus.actors:type_name -> troupe.NodeStatus.ActorsEntry
-	14, // 2: troupe.BoardChanges.facts:type_name -> troupe.HostFacts
+	14, // 0: troupe.NodeStatus.member:type_name -> troupe.Member
+	13, // 1: troupe.NodeStatus.actors:type_name -> troupe.NodeStatus.ActorsEntry
+	15, // 2: troupe.BoardChanges.facts:type_name -> troupe.HostFacts
 	8,  // 3: troupe.WatchGrains.grains:type_name -> troupe.GrainVersion
 	8,  // 4: troupe.GrainsWatched.changed:type_name -> troupe.GrainVersion
 	8,  // 5: troupe.GrainsChanged.grains:type_name -> troupe.GrainVersion
@@ -919,7 +998,7 @@ func file_node_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_proto_rawDesc), len(file_node_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

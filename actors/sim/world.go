@@ -359,7 +359,7 @@ func (w *World) perform(a *activation, effects []actors.Effect, reply func(actor
 			w.board[a.ref.ID] = e.Facts
 		case actors.QueryHosts:
 			w.answerQuery(a.ref, e.Round)
-		case actors.ReadConsole, actors.Discard:
+		case actors.ReadConsole, actors.Discard, actors.Notify:
 			answered = true
 			reply(&messages.Done{}, nil)
 		default:
