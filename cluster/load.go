@@ -65,10 +65,13 @@ func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
 	}
 	record := &messages.Record{}
 	if err := proto.Unmarshal(item.Value, record); err != nil {
-		return false, fmt.Errorf("the record of %v cannot be read (%v): %w", g.ref, err, messages.Internal)
+		return false, g.damaged(key, err.Error())
 	}
-	if record.Schema != recordSchema {
-		return false, fmt.Errorf("the record of %v has schema %d, this is %d: %w", g.ref, record.Schema, recordSchema, messages.Internal)
+	switch {
+	case record.Schema != recordSchema:
+		return false, g.damaged(key, fmt.Sprintf("its schema is %d, this program knows %d", record.Schema, recordSchema))
+	case record.Activation == "" || record.Version == 0:
+		return false, g.damaged(key, "it has no activation or no version")
 	}
 	var rows map[string][]byte
 	if g.kind.kind.HasTables() {
@@ -83,8 +86,17 @@ func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
 	for _, r := range record.Requests {
 		g.requests = append(g.requests, newRemembered(r))
 	}
-	g.state, err = g.kind.kind.Open(record, rows)
-	return true, err
+	if g.state, err = g.kind.kind.Open(record, rows); err != nil {
+		return false, g.damaged(key, err.Error())
+	}
+	return true, nil
+}
+
+// damaged says that what is stored cannot be the grain's: nothing is decided on
+// it, and nothing is written over it, until somebody has mended it.
+func (g *grain) damaged(key, why string) error {
+	told := &messages.Refusal{Kind: messages.Internal, Sentence: fmt.Sprintf("what is stored under %q is damaged: %s", key, why)}
+	return fmt.Errorf("%w; %v does nothing until it is mended", told, g.ref)
 }
 
 func (g *grain) readRows(ctx context.Context) (map[string][]byte, error) {
