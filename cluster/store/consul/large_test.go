@@ -71,11 +71,11 @@ func TestLarge(t *testing.T) {
 	for name, tt := range map[string]struct{ writes, bytes int }{
 		"just fits":        {consul.MaxPayload, 10},
 		"one more":         {consul.MaxPayload + 1, 10},
-		"few but long":     {40, 20_000},
+		"few but long":     {30, 20_000},
 		"longer":           {3, consul.MaxInline + 1},
 		"the longest":      {1, store.MaxValueBytes},
 		"most writes":      {store.MaxTxnWrites, 10},
-		"many long values": {100, consul.MaxInline},
+		"many long values": {40, consul.MaxInline},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			prefix := folder()

@@ -3,6 +3,8 @@ package consul
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -36,8 +38,7 @@ func (s *Store) upload(w *write) (guard *api.KVTxnOp, err error) {
 		part := value[:min(partSize, len(value))]
 		value = value[len(part):]
 		g.Go(func() error {
-			_, err := s.putPart(s.partName(valueFolder, w.head.mark, n), w.head.mark, part)
-			return err
+			return s.putRaw(s.partName(valueFolder, w.head.mark, n), w.head.mark, part)
 		})
 	}
 	return guard, g.Wait()
@@ -62,17 +63,66 @@ func (s *Store) putPart(name string, m mark, value []byte) (guard *api.KVTxnOp, 
 	}
 }
 
+// putRaw is putPart without base64 and JSON, whose cost is most of a large value's.
+func (s *Store) putRaw(name string, m mark, value []byte) error {
+	ctx, cancel := context.WithTimeout(s.life, s.config.Patience)
+	defer cancel()
+	pair := &api.KVPair{Key: name, Value: head{mark: m, value: value}.encode(name)}
+	for try := 0; ; try++ {
+		attempt, cancel := context.WithTimeout(ctx, attemptTimeout<<min(try, 4))
+		_, err := s.client.KV().Put(pair, (&api.WriteOptions{}).WithContext(attempt))
+		cancel()
+		switch {
+		case err == nil:
+			return nil
+		case classify(err) == faultFinal:
+			return explain(err)
+		case !pause(ctx, try):
+			return fmt.Errorf("Consul took no part of a large value for %v: %w", s.config.Patience, store.ErrUndecided)
+		}
+	}
+}
+
+// getRaw reads one entry likewise; nil if it is absent.
+func (s *Store) getRaw(ctx context.Context, name string) (raw []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Patience)
+	defer cancel()
+	once := func(try int) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, attemptTimeout<<min(try, 4))
+		defer cancel()
+		resp, err := s.getKeys(ctx, name, "?raw&consistent")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if resp.StatusCode == http.StatusNotFound {
+			return nil, nil
+		}
+		return io.ReadAll(resp.Body)
+	}
+	for try := 0; ; try++ {
+		raw, err := once(try)
+		if err == nil {
+			return raw, nil
+		}
+		if classify(err) == faultFinal || !pause(ctx, try) {
+			return nil, explain(err)
+		}
+		s.transport.move()
+	}
+}
+
 // assemble reads the value that h refers to. Whole is false if a part is gone:
 // then the entry has been replaced meanwhile.
 func (s *Store) assemble(ctx context.Context, name string, h head) (value []byte, whole bool, err error) {
 	value = make([]byte, 0, h.length)
 	for n := 1; n <= int(h.parts); n++ {
 		part := s.partName(valueFolder, h.mark, n)
-		pairs, err := s.readPatiently(ctx, api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: part}})
-		if err != nil || absent(pairs[0]) {
+		raw, err := s.getRaw(ctx, part)
+		if err != nil || raw == nil {
 			return nil, false, err
 		}
-		p, err := decodeHead(part, pairs[0].Value)
+		p, err := decodeHead(part, raw)
 		if err != nil {
 			return nil, false, err
 		}

@@ -173,7 +173,7 @@ func (s *Store) indexOf(ctx context.Context, name string, since uint64) (uint64,
 	return max(index, 1), nil
 }
 
-// getKeys does not use Consul's client, which reads an answer to its end however
+// getKeys asks for entries or their names. It does not use Consul's client, which reads an answer to its end however
 // long it is. An answer is 200 or 404; others are errors.
 func (s *Store) getKeys(ctx context.Context, name, query string) (*http.Response, error) {
 	// Escaped whole: a server that sees the slashes of "a//b" or "a/../b" sends
