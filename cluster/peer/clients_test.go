@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/troupe-cloud/troupe/cluster/peer"
+	"github.com/troupe-cloud/troupe/cluster/pki"
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -61,6 +63,30 @@ func TestClient(t *testing.T) {
 	}
 	if err := b.Push(from.Stream, &messages.Notice{}); !errors.Is(err, peer.ErrUnreachable) {
 		t.Errorf("to a stream that is gone: %v", err)
+	}
+}
+
+// TestConfined: what a client's certificate confines it to comes with its calls.
+func TestConfined(t *testing.T) {
+	w := newWorld(t)
+	calls := make(chan peer.Identity, 1)
+	b := w.node("b", &handler{call: func(from peer.Identity, _ *messages.Envelope, answer func(*messages.Reply)) {
+		calls <- from
+		answer(&messages.Reply{})
+	}})
+	d, err := peer.NewDialer(peer.Config{
+		Self: view.Member{Name: "shop"}, Role: peer.RoleClient, Cluster: w.ca.ID, Log: zerolog.Nop(),
+		TLS: w.ca.Source(t, pki.Identity{Role: pki.Client, Name: "shop", Project: "p1", Reader: true}, pki.DefaultClientLife),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.Call(w.ctx, b.Self(), ask("x")); err != nil {
+		t.Fatal(err)
+	}
+	if from := wait(t, "the call", calls); from.Role != peer.RoleClient || from.Project != "p1" || !from.Reader {
+		t.Errorf("called by %+v", from)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/troupe-cloud/troupe/cluster/pki"
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -51,7 +52,8 @@ func (c *Config) hello(self view.Member, to string) *messages.Frame {
 // judge holds a Hello against the certificate and against what this process is.
 // It was sent at some time from after on, as far as our clock knows.
 func (c *Config) judge(ctx context.Context, self view.Member, h *messages.Hello, after time.Time) (Identity, *refusal) {
-	if r := c.judgeName(ctx, h); r != nil {
+	who, r := c.judgeName(ctx, h)
+	if r != nil {
 		return Identity{}, r
 	}
 	if _, err := common(self, h); err != nil {
@@ -61,26 +63,26 @@ func (c *Config) judge(ctx context.Context, self view.Member, h *messages.Hello,
 		return Identity{}, refuse(messages.GoAway_REASON_CLOCK,
 			"the clocks of %s and %s differ by %v; more than %v is not accepted", self.Name, h.GetName(), skew.Round(time.Second), MaxClockSkew)
 	}
-	return Identity{Role: h.GetRole(), Name: h.GetName(), Member: h.GetMemberId()}, nil
+	return Identity{Role: h.GetRole(), Name: h.GetName(), Member: h.GetMemberId(), Project: who.Project, Reader: who.Reader}, nil
 }
 
-func (c *Config) judgeName(ctx context.Context, h *messages.Hello) *refusal {
+func (c *Config) judgeName(ctx context.Context, h *messages.Hello) (pki.Identity, *refusal) {
 	who, err := presented(ctx)
 	switch {
 	case err != nil:
-		return refuse(messages.GoAway_REASON_IDENTITY, "%s", messages.Sentence(err))
+		return who, refuse(messages.GoAway_REASON_IDENTITY, "%s", messages.Sentence(err))
 	case h.GetCluster() != c.Cluster || who.Cluster != "" && who.Cluster != c.Cluster:
-		return refuse(messages.GoAway_REASON_CLUSTER, "%s belongs to another cluster", h.GetName())
+		return who, refuse(messages.GoAway_REASON_CLUSTER, "%s belongs to another cluster", h.GetName())
 	case c.TLS != nil && who.Name == "":
-		return refuse(messages.GoAway_REASON_IDENTITY, "%s presented no certificate", h.GetName())
+		return who, refuse(messages.GoAway_REASON_IDENTITY, "%s presented no certificate", h.GetName())
 	case c.TLS != nil && (who.Name != h.GetName() || who.Role != h.GetRole()):
-		return refuse(messages.GoAway_REASON_IDENTITY,
+		return who, refuse(messages.GoAway_REASON_IDENTITY,
 			"the certificate is of %s %q, not of %s %q", who.Role, who.Name, h.GetRole(), h.GetName())
 	case h.GetRole() == RoleNode && h.GetMemberId() == "", h.GetRole() == RoleClient && h.GetMemberId() != "",
 		h.GetRole() != RoleNode && h.GetRole() != RoleClient, h.GetName() == "":
-		return refuse(messages.GoAway_REASON_IDENTITY, "%q as member %q says not who it is", h.GetName(), h.GetMemberId())
+		return who, refuse(messages.GoAway_REASON_IDENTITY, "%q as member %q says not who it is", h.GetName(), h.GetMemberId())
 	}
-	return nil
+	return who, nil
 }
 
 // common is the newest protocol that both speak.

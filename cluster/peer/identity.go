@@ -13,7 +13,7 @@ import (
 // without a certificate (plain text on loopback, or service troupe.Join).
 func IdentityOf(ctx context.Context) (Identity, bool) {
 	who, err := presented(ctx)
-	return Identity{Role: who.Role, Name: who.Name}, err == nil && who.Name != ""
+	return Identity{Role: who.Role, Name: who.Name, Project: who.Project, Reader: who.Reader}, err == nil && who.Name != ""
 }
 
 // presented reads the certificate at the other end, which the TLS handshake has

@@ -38,6 +38,12 @@ type Identity struct {
 	Role   string // RoleNode or RoleClient, from the verified certificate
 	Name   string // of the node or client, from the verified certificate
 	Member string // the member id that a node gave in its Hello; "" for a client
+
+	// What a client's certificate confines it to: a project ("": none, it is an
+	// operator's) and looking.
+	Project string
+	Reader  bool
+
 	Stream uint64 // the stream it came by, for Server.Push; 0: one that this process dialled
 }
 

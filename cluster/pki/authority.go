@@ -121,7 +121,7 @@ func (a *Authority) issue(ctx context.Context, id Identity, public crypto.Public
 	if err != nil {
 		return nil, err
 	}
-	a.cfg.Log.Info().Str("role", id.Role).Str("name", id.Name).Strs("roles", id.Roles).Dur("life", life).Msg("certificate issued")
+	a.cfg.Log.Info().Str("role", id.Role).Str("name", id.Name).Strs("roles", id.Roles).Str("project", id.Project).Bool("reader", id.Reader).Dur("life", life).Msg("certificate issued")
 	return &messages.IssuedCertificate{Certificate: der, Authority: [][]byte{a.cert.Raw}, ClusterId: a.cluster.Id}, nil
 }
 
@@ -149,14 +149,18 @@ func (a *Authority) Renewer(s *Source) Renewer {
 	}
 }
 
-// IssueClient makes a certificate for a client, writes it to f and says until
-// when it is valid.
-func (a *Authority) IssueClient(ctx context.Context, name string, life time.Duration, f Files) (time.Time, error) {
+// IssueClient makes a certificate for a client, who has a Name and may be confined
+// to a Project and to looking, writes it to f and says until when it is valid.
+func (a *Authority) IssueClient(ctx context.Context, who Identity, life time.Duration, f Files) (time.Time, error) {
 	if life > MaxClientLife {
 		return time.Time{}, fmt.Errorf("a client's certificate for %v; the limit is %v: %w", life, MaxClientLife, messages.Invalid)
 	}
+	if err := CheckProject(who.Project); err != nil {
+		return time.Time{}, err
+	}
 	key := newKey()
-	issued, err := a.issue(ctx, Identity{Role: Client, Name: name}, key.Public(), life)
+	who = Identity{Role: Client, Name: who.Name, Project: who.Project, Reader: who.Reader}
+	issued, err := a.issue(ctx, who, key.Public(), life)
 	if err != nil {
 		return time.Time{}, err
 	}

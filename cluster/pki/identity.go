@@ -43,13 +43,44 @@ type Identity struct {
 	Role    string    // Node or Client
 	Name    string    // of the node or client
 	Roles   []string  // of a node: what it may do
+	Project string    // of a client: the project that it is confined to; "": an operator's, who may do everything
+	Reader  bool      // of a client: it may only look
 	Until   time.Time // the certificate's end
 }
 
 func (i Identity) String() string { return i.Role + " " + i.Name }
 
+// url is the one spelling of i. What a client is confined to stands in it, so that
+// a node which does not know of that refuses the certificate.
 func (i Identity) url() *url.URL {
-	return &url.URL{Scheme: scheme, Host: i.Cluster, Path: "/" + i.Role + "/" + i.Name}
+	u := &url.URL{Scheme: scheme, Host: i.Cluster, Path: "/" + i.Role + "/" + i.Name}
+	var limits []string
+	if i.Project != "" {
+		limits = append(limits, projectLimit+i.Project)
+	}
+	if i.Reader {
+		limits = append(limits, readerLimit)
+	}
+	u.RawQuery = strings.Join(limits, "&")
+	return u
+}
+
+// What a client can be confined to, as it stands in the URI after a question mark.
+const (
+	projectLimit = "project="
+	readerLimit  = "role=reader"
+)
+
+// limit reads what a client is confined to.
+func (i *Identity) limit(query string) (ok bool) {
+	if project, found := strings.CutPrefix(query, projectLimit); found {
+		i.Project, query, _ = strings.Cut(project, "&")
+		if !projectForm.MatchString(i.Project) {
+			return false
+		}
+	}
+	i.Reader = query == readerLimit
+	return i.Reader || query == ""
 }
 
 // May refuses roles that the certificate does not allow.
@@ -64,6 +95,7 @@ func (i Identity) May(roles []string) error {
 
 var (
 	nameForm    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
+	projectForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	clusterForm = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 )
 
@@ -71,6 +103,15 @@ var (
 func CheckName(name string) error {
 	if !nameForm.MatchString(name) {
 		return fmt.Errorf("%.80q is no name: 1 to 63 letters, digits, dots, dashes and underscores, the first and last a letter or digit: %w", name, messages.Invalid)
+	}
+	return nil
+}
+
+// CheckProject refuses what cannot be the id of a project that a client is
+// confined to; "" is none.
+func CheckProject(id string) error {
+	if id != "" && !projectForm.MatchString(id) {
+		return fmt.Errorf("%.80q is no id of a project: 1 to 64 letters, digits, dots, dashes and underscores: %w", id, messages.Invalid)
 	}
 	return nil
 }
@@ -94,17 +135,21 @@ func parseIdentity(uri string) (Identity, error) {
 		return Identity{}, fmt.Errorf("%.120q is no identity of ours: %w", uri, messages.Invalid)
 	}
 	rest, ok := strings.CutPrefix(uri, scheme+"://")
+	rest, query, limited := strings.Cut(rest, "?")
 	parts := strings.Split(rest, "/")
 	if !ok || len(parts) < 2 || !clusterForm.MatchString(parts[0]) {
 		return bad()
 	}
 	id := Identity{Cluster: parts[0], Role: parts[1]}
 	switch {
+	case limited && (id.Role != Client || !id.limit(query)):
 	case id.Role == authority && len(parts) == 2:
 		return id, nil
 	case (id.Role == Node || id.Role == Client) && len(parts) == 3 && nameForm.MatchString(parts[2]):
 		id.Name = parts[2]
-		return id, nil
+		if id.url().String() == uri {
+			return id, nil
+		}
 	}
 	return bad()
 }

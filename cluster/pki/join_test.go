@@ -376,7 +376,7 @@ func TestBruteForce(t *testing.T) {
 func TestRenewNeedsACertificate(t *testing.T) {
 	s := newSite(t)
 	dir := t.TempDir()
-	_, err := s.authority.IssueClient(t.Context(), "shop", time.Hour, pki.ClientFiles(dir))
+	_, err := s.authority.IssueClient(t.Context(), pki.Identity{Name: "shop"}, time.Hour, pki.ClientFiles(dir))
 	s.ok(err)
 	client, err := pki.Open(pki.ClientFiles(dir), pki.Options{})
 	s.ok(err)
@@ -389,8 +389,32 @@ func TestRenewNeedsACertificate(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := s.authority.IssueClient(t.Context(), "shop", 2*pki.MaxClientLife, pki.ClientFiles(dir)); !errors.Is(err, messages.Invalid) {
+	if _, err := s.authority.IssueClient(t.Context(), pki.Identity{Name: "shop"}, 2*pki.MaxClientLife, pki.ClientFiles(dir)); !errors.Is(err, messages.Invalid) {
 		t.Errorf("for ever: %v", err)
+	}
+}
+
+// TestConfinedClient: what a client's certificate confines it to is what nodes see.
+func TestConfinedClient(t *testing.T) {
+	s := newSite(t)
+	for name, who := range map[string]pki.Identity{
+		"an operator's": {Name: "a"}, "a project's": {Name: "b", Project: "p-1.x_y"}, "a reader's": {Name: "c", Reader: true},
+		"both": {Name: "d", Project: "p1", Reader: true},
+	} {
+		dir := t.TempDir()
+		_, err := s.authority.IssueClient(t.Context(), who, time.Hour, pki.ClientFiles(dir))
+		s.ok(err)
+		source, err := pki.Open(pki.ClientFiles(dir), pki.Options{})
+		s.ok(err)
+		if got := source.Self(); got.Role != pki.Client || got.Name != who.Name || got.Project != who.Project || got.Reader != who.Reader || got.Roles != nil {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+	for _, project := range []string{"a b", "a&role=reader", "é", "a/b"} {
+		_, err := s.authority.IssueClient(t.Context(), pki.Identity{Name: "x", Project: project}, time.Hour, pki.ClientFiles(t.TempDir()))
+		if !errors.Is(err, messages.Invalid) {
+			t.Errorf("project %q: %v", project, err)
+		}
 	}
 }
 

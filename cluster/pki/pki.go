@@ -5,7 +5,8 @@
 // is said elsewhere. It never writes a private key or a secret to a log.
 //
 // A certificate says who one is by a URI in it (RFC 5280, subjectAltName), as
-// SPIFFE does: troupe://<cluster>/node/<name> or troupe://<cluster>/client/<name>.
+// SPIFFE does: troupe://<cluster>/node/<name> or troupe://<cluster>/client/<name>,
+// the latter with ?project=<id>, ?role=reader or both if it is confined to those.
 // Names of hosts and addresses play no part.
 package pki
 

@@ -76,7 +76,8 @@ func FuzzParseToken(f *testing.F) {
 }
 
 func FuzzParseIdentity(f *testing.F) {
-	for _, seed := range []string{"", "troupe://c/ca", "troupe://c/node/n1", "troupe://c/client/a.b", "troupe://c/node/n1/x", "troupe://c/node/", "TROUPE://c/node/n1", "troupe://c@d/node/n1", "troupe://c/node/%6e"} {
+	for _, seed := range []string{"", "troupe://c/ca", "troupe://c/node/n1", "troupe://c/client/a.b", "troupe://c/node/n1/x", "troupe://c/node/", "TROUPE://c/node/n1", "troupe://c@d/node/n1", "troupe://c/node/%6e",
+		"troupe://c/client/a?project=p1&role=reader", "troupe://c/client/a?role=reader", "troupe://c/client/a?", "troupe://c/client/a?role=reader&project=p", "troupe://c/node/a?role=reader", "troupe://c/client/a?project="} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {

@@ -21,20 +21,25 @@ func clusterCertCommand() *cobra.Command {
 
 func certClientCommand() *cobra.Command {
 	var f founded
-	var out string
+	var out, project string
+	var reader bool
 	var life time.Duration
 	c := &cobra.Command{
 		Use: "client NAME", Short: "Issue a certificate for a Go service", Args: cobra.ExactArgs(1),
 		Long: "Issue a certificate with which another program may speak to the cluster's actors. The folder gets\n" +
-			"client.crt, client.key and ca.crt; the program takes a newer certificate there without a restart.",
+			"client.crt, client.key and ca.crt; the program takes a newer certificate there without a restart.\n" +
+			"Without --project it is an operator's: it may do all that a message for users can.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
 			if err := pki.CheckName(name); err != nil {
 				return err
 			}
+			if err := pki.CheckProject(project); err != nil {
+				return err
+			}
 			return f.run(cmd, func(ctx context.Context) error {
 				dir := first(out, name)
-				until, err := f.authority.IssueClient(ctx, name, life, pki.ClientFiles(dir))
+				until, err := f.authority.IssueClient(ctx, pki.Identity{Name: name, Project: project, Reader: reader}, life, pki.ClientFiles(dir))
 				if err != nil {
 					return err
 				}
@@ -45,6 +50,8 @@ func certClientCommand() *cobra.Command {
 	}
 	f.flags(c)
 	c.Flags().StringVar(&out, "out", "", "folder for the files; by default NAME")
+	c.Flags().StringVar(&project, "project", "", "id of the project that it is confined to")
+	c.Flags().BoolVar(&reader, "read-only", false, "it may look and change nothing")
 	c.Flags().DurationVar(&life, "expires", pki.DefaultClientLife, "how long it is valid")
 	return c
 }
