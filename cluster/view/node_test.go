@@ -296,9 +296,14 @@ func (n *node) activate() {
 
 // mayHaveLease is called after anything that can prolong a lease.
 func (n *node) mayHaveLease() {
-	for g := range n.held {
-		if n.held[g] {
-			n.world.oneReader(n, g)
+	if n.self == nil || !n.self.Leased(n.clock()) {
+		return
+	}
+	for _, o := range n.world.nodes {
+		for g := range n.held {
+			if o != n && o.era == n.era && n.held[g] && o.held[g] {
+				n.world.oneReader(n, g)
+			}
 		}
 	}
 }
@@ -307,11 +312,8 @@ func (n *node) mayHaveLease() {
 // registered in a table that was wiped since does not count: what it reads went
 // with that table.
 func (w *world) oneReader(n *node, g int) {
-	if !n.serves(g) {
-		return
-	}
 	for _, o := range w.nodes {
-		if o != n && o.era == n.era && o.serves(g) {
+		if o != n && o.era == n.era && o.held[g] && o.serves(g) && n.serves(g) {
 			w.breaks("grain %d is served by %s (view %d, stable %d) and by %s (view %d, stable %d)", g,
 				n.id, n.self.View().Index, n.self.Stable(), o.id, o.self.View().Index, o.self.Stable())
 		}

@@ -22,6 +22,7 @@ type Self struct {
 	fenced   bool
 
 	vouched map[string]time.Time // sendings of the pings to which others said: not evicted
+	words   []time.Time          // the same for a moment, kept to be used again
 	tried   map[string]time.Time // whom this one has tried to evict, and when last
 	known   map[string]word      // the highest index that each sender is known to know
 	joined  uint64               // index of the first view
@@ -343,12 +344,13 @@ func (s *Self) Leased(now time.Time) bool {
 
 // LeasedUntil is when reads must end as far as is known now.
 func (s *Self) LeasedUntil(now time.Time) time.Time {
-	var words []time.Time
+	words := s.words[:0]
 	for i := range s.view.Members {
 		if id := s.view.Members[i].ID; id != s.id {
 			words = append(words, s.vouched[id])
 		}
 	}
+	s.words = words
 	return s.lease.Until(s.latest() <= s.view.Index, words)
 }
 
