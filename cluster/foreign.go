@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/cluster/peer"
+	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/cluster/watch"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -39,26 +41,43 @@ func (f *foreign) notice(from peer.Identity, m *messages.Notice) {
 		}
 		return
 	}
-	if m.GetEnd() || f.node.stopping.Load() || len(mine) >= MaxForeignWatches {
-		f.end(from.Stream, m.GetId())
+	switch {
+	case m.GetEnd() || f.node.stopping.Load():
+		f.end(from.Stream, m.GetId(), nil)
+		return
+	case len(mine) >= MaxForeignWatches:
+		f.end(from.Stream, m.GetId(), fmt.Errorf("%d watches on one stream: %w", MaxForeignWatches, messages.Exhausted))
 		return
 	}
-	asked := &messages.WatchGrain{}
-	err := proto.Unmarshal(m.GetPayload(), asked)
+	ref, get, err := watchable(from, m)
 	if err == nil {
-		var get proto.Message
-		if get, err = decode(asked.GetMethod(), asked.GetPayload()); err == nil && messages.IsQuery(get) {
-			ctx, cancel := context.WithCancel(f.node.ctx)
-			changes, watchErr := f.node.client.Watch(ctx, actors.Ref{Kind: asked.GetKind(), ID: asked.GetId()}, get)
-			if watchErr == nil {
-				f.keep(from.Stream, m.GetId(), cancel)
-				f.node.tasks.Go(func() { f.push(ctx, from.Stream, m.GetId(), changes) })
-				return
-			}
-			cancel()
+		ctx, cancel := context.WithCancel(f.node.ctx)
+		var changes <-chan watch.Change
+		if changes, err = f.node.client.Watch(ctx, ref, get); err == nil {
+			f.keep(from.Stream, m.GetId(), cancel)
+			f.node.tasks.Go(func() { f.push(ctx, from.Stream, m.GetId(), changes) })
+			return
 		}
+		cancel()
 	}
-	f.end(from.Stream, m.GetId())
+	f.end(from.Stream, m.GetId(), err)
+}
+
+// watchable is what a client wants to watch, if it may.
+func watchable(from peer.Identity, m *messages.Notice) (ref actors.Ref, get proto.Message, err error) {
+	asked := &messages.WatchGrain{}
+	if err = proto.Unmarshal(m.GetPayload(), asked); err != nil {
+		return ref, nil, fmt.Errorf("a watch that cannot be read: %w", messages.Invalid)
+	}
+	if get, err = decode(asked.GetMethod(), asked.GetPayload()); err != nil {
+		return ref, nil, err
+	}
+	ref = actors.Ref{Kind: asked.GetKind(), ID: asked.GetId()}
+	if !messages.IsQuery(get) || ref.Kind == cloudKind || ref.Kind == view.NodeKind {
+		return ref, nil, fmt.Errorf("%s of %v is nothing that can be watched: %w", nameOf(get), ref, messages.Invalid)
+	}
+	get, err = confined(from, get)
+	return ref, get, err
 }
 
 // keep remembers how to end a watch. Called under f.mu.
@@ -72,9 +91,19 @@ func (f *foreign) keep(stream uint64, id string, cancel context.CancelFunc) {
 	f.of[stream][id] = cancel
 }
 
-func (f *foreign) end(stream uint64, id string) {
-	_ = f.node.net.Push(stream, &messages.Notice{Topic: watchTopic, Id: id, End: true})
+// end tells a client that a watch is over; with a reason, another node would say
+// the same.
+func (f *foreign) end(stream uint64, id string, why error) {
+	m := &messages.Notice{Topic: watchTopic, Id: id, End: true}
+	if why != nil {
+		if payload, err := proto.Marshal(toReply(nil, why)); err == nil {
+			m.Method, m.Payload = replyName, payload
+		}
+	}
+	_ = f.node.net.Push(stream, m)
 }
+
+const replyName = "troupe.Reply"
 
 // push brings changes to a client; to one that does not read, only the last.
 func (f *foreign) push(ctx context.Context, stream uint64, id string, changes <-chan watch.Change) {
@@ -85,7 +114,7 @@ func (f *foreign) push(ctx context.Context, stream uint64, id string, changes <-
 		if err != nil {
 			continue
 		}
-		m := &messages.Notice{Topic: watchTopic, Id: id, Index: index, Method: "troupe.Reply", Payload: payload}
+		m := &messages.Notice{Topic: watchTopic, Id: id, Index: index, Method: replyName, Payload: payload}
 		err = f.node.net.Push(stream, m)
 		for errors.Is(err, peer.ErrBusy) && len(changes) == 0 && sleep(ctx, jitter(pushPause)) {
 			err = f.node.net.Push(stream, m)
@@ -94,7 +123,7 @@ func (f *foreign) push(ctx context.Context, stream uint64, id string, changes <-
 			f.gone(stream)
 		}
 	}
-	f.end(stream, id)
+	f.end(stream, id, nil)
 }
 
 // gone ends all watches of a stream.

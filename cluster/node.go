@@ -34,6 +34,8 @@ type Node struct {
 	client  *Client
 	watches *watches
 	foreign foreign
+	front   atomic.Pointer[Front] // nil until it can answer clients
+	fronted atomic.Int64          // calls that it works on
 
 	ctx       context.Context // ends when background work must
 	cancel    context.CancelFunc

@@ -13,6 +13,12 @@ import (
 // announcePause is the pause between tries to say which hosts are attached here.
 const announcePause = time.Second
 
+// Why a host is lost although its hypervisor did not say so.
+const (
+	lostInExile  = "no node of the cloud drives it"
+	lostDetached = "its node does not drive it any more"
+)
+
 // announce says, until it has been taken, which hypervisors this node drives:
 // their grains live where their drivers are.
 func (h *hosts) announce() {
@@ -82,7 +88,7 @@ func (h *hosts) publish(f *messages.HostFacts) {
 // exiled tells a host grain that its hypervisor is out of reach: nobody in the
 // cloud drives it.
 func (h *hosts) exiled(name string) {
-	h.node.tell(hostRef(name), &messages.HostLost{Reason: "no node of the cloud drives it"}, "")
+	h.node.tell(hostRef(name), &messages.HostLost{Reason: lostInExile}, "")
 }
 
 // begin runs work that Stop and DetachHost wait for; false if it is too late.
@@ -119,5 +125,7 @@ func (n *Node) DetachHost(ctx context.Context, name string) error {
 	h.mu.Unlock()
 	h.board.Remove(name)
 	signal(h.listed)
+	// Its grain may stay, and would not notice; another node's will.
+	_ = n.deliverHere(&call{to: hostRef(name), message: &messages.HostLost{Reason: lostDetached}})
 	return wait(ctx, &a.tasks, "driver operations")
 }

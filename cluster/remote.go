@@ -135,9 +135,14 @@ func onward(e *messages.Envelope) *messages.Envelope {
 func (n *Node) Call(from peer.Identity, e *messages.Envelope, answer func(*messages.Reply)) {
 	ref := actors.Ref{Kind: e.GetKind(), ID: e.GetId()}
 	r := n.routing.Load()
+	e, err := vetted(from, e)
 	switch {
+	case err != nil:
+		n.say(answer, nil, err)
 	case n.stopping.Load():
 		n.say(answer, nil, errStopping)
+	case ref.Kind == cloudKind:
+		n.frontCall(e, answer)
 	case ref.Kind == view.NodeKind && ref.ID == n.config.Name:
 		n.nodeCall(from, e, answer)
 	case !r.mine(ref):
