@@ -29,7 +29,7 @@ const (
 	maxErrorText   = 1024
 )
 
-var errOversize = errors.New("Consul's answer is longer than allowed")
+var errOversize = errors.New("the answer of Consul is longer than allowed")
 
 // transport bounds connections and answers, and goes on to the next address when
 // one does not answer.

@@ -62,9 +62,9 @@ func explain(err error) error {
 	case errors.As(err, &status) && (status.Code == http.StatusForbidden || status.Code == http.StatusUnauthorized):
 		return fmt.Errorf("the Consul token may not do that: %w: %w", err, messages.Denied)
 	case errors.As(err, &status) && status.Code < 500 && status.Code != http.StatusTooManyRequests:
-		return fmt.Errorf("Consul refused: %w: %w", err, messages.Internal)
+		return fmt.Errorf("refused by Consul: %w: %w", err, messages.Internal)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("Consul did not answer in time: %w: %w", err, messages.Unavailable)
+		return fmt.Errorf("no answer from Consul in time: %w: %w", err, messages.Unavailable)
 	}
-	return fmt.Errorf("Consul cannot be used now (%w): %w", err, messages.Unavailable)
+	return fmt.Errorf("the Consul servers cannot be used now (%w): %w", err, messages.Unavailable)
 }

@@ -119,7 +119,7 @@ func (l *lane) send(deadline time.Time, ops api.KVTxnOps) (revision uint64, fail
 				return revision, nil, sent, err
 			}
 			if !settled || !pause(ctx, try) {
-				return 0, nil, sent, fmt.Errorf("Consul took no commit for %v: %w", l.s.config.Patience, store.ErrUndecided)
+				return 0, nil, sent, fmt.Errorf("no commit was taken by Consul for %v: %w", l.s.config.Patience, store.ErrUndecided)
 			}
 		default:
 			return 0, sort(errs, len(head), fence != nil), sent, nil
@@ -146,7 +146,7 @@ func (l *lane) after(ctx context.Context, cause error, sent string) (revision ui
 			return revision, true, nil
 		}
 		if !pause(ctx, try) {
-			return 0, false, fmt.Errorf("Consul did not answer (%w): %w", cause, store.ErrUnknown)
+			return 0, false, fmt.Errorf("no answer from Consul (%w): %w", cause, store.ErrUnknown)
 		}
 	}
 }

@@ -82,5 +82,5 @@ func (s *Store) openError(err error) error {
 	case errors.Is(err, store.ErrCorrupt):
 		return err
 	}
-	return fmt.Errorf("Consul at %s: %w", s.config.Address, err)
+	return fmt.Errorf("the Consul at %s: %w", s.config.Address, err)
 }

@@ -40,7 +40,7 @@ func (s *Store) namesOnce(ctx context.Context, try int, name string) ([]string, 
 	return decodeNames(resp.Body, splitAt+1)
 }
 
-var errNoNames = errors.New("Consul's answer is no list of names")
+var errNoNames = errors.New("the answer of Consul is no list of names")
 
 // decodeNames reads a JSON array of strings, limit at most.
 func decodeNames(r io.Reader, limit int) (names []string, err error) {

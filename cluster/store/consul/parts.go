@@ -58,7 +58,7 @@ func (s *Store) putPart(name string, m mark, value []byte) (guard *api.KVTxnOp, 
 			return nil, explain(err)
 		}
 		if !pause(ctx, try) {
-			return nil, fmt.Errorf("Consul took no part of a large value for %v: %w", s.config.Patience, store.ErrUndecided)
+			return nil, fmt.Errorf("no part of a large value was taken by Consul for %v: %w", s.config.Patience, store.ErrUndecided)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func (s *Store) putRaw(name string, m mark, value []byte) error {
 		case classify(err) == faultFinal:
 			return explain(err)
 		case !pause(ctx, try):
-			return fmt.Errorf("Consul took no part of a large value for %v: %w", s.config.Patience, store.ErrUndecided)
+			return fmt.Errorf("no part of a large value was taken by Consul for %v: %w", s.config.Patience, store.ErrUndecided)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (s *Store) read(ctx context.Context, try int, ops api.KVTxnOps) (api.KVPair
 	return pairs, nil
 }
 
-var errNonsense = errors.New("Consul's answer makes no sense")
+var errNonsense = errors.New("the answer of Consul makes no sense")
 
 // readPatiently reads again while Consul cannot be used, for Patience at most.
 func (s *Store) readPatiently(ctx context.Context, ops api.KVTxnOps) (api.KVPairs, error) {

@@ -194,7 +194,7 @@ func (c *scheduler) expire(timer *time.Timer) {
 		}
 		if n++; !r.started {
 			r.answered = true
-			r.done(0, fmt.Errorf("Consul took no commit for %v: %w", c.s.config.Patience, store.ErrUndecided))
+			r.done(0, fmt.Errorf("no commit was taken by Consul for %v: %w", c.s.config.Patience, store.ErrUndecided))
 		}
 	}
 	clear(c.waiting[:n])
