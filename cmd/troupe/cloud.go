@@ -47,6 +47,7 @@ type cloud struct {
 	url         string
 	hypervisors string // for the ready line
 	failed      chan error
+	told        chan struct{} // to end, by another node
 
 	listener  net.Listener // nil: no gateway
 	store     store.Store
@@ -90,7 +91,7 @@ type part struct {
 
 // startCloud starts a cloud of one process.
 func startCloud(ctx context.Context, config cloudConfig, log zerolog.Logger) (*cloud, error) {
-	c := &cloud{config: config, log: log, failed: make(chan error, 1)}
+	c := &cloud{config: config, log: log, failed: make(chan error, 1), told: make(chan struct{}, 1)}
 	return c, c.start(ctx, []part{
 		{"listen", c.bind},
 		{"data folder", c.openData},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/cluster/pki"
 	"github.com/troupe-cloud/troupe/cluster/store"
+	"github.com/troupe-cloud/troupe/cmd/troupe/client"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -20,10 +21,11 @@ const clusterTimeout = 30 * time.Second
 
 func clusterCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "cluster", Short: "Make a cluster, admit nodes to it, issue certificates", Args: cobra.NoArgs, GroupID: "cloud",
+		Use: "cluster", Short: "Make a cluster, admit nodes to it, look after them, issue certificates", Args: cobra.NoArgs, GroupID: "cloud",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(clusterInitCommand(), clusterTokenCommand(), clusterJoinCommand(), clusterCertCommand())
+	client.AddCluster(c)
 	return c
 }
 

@@ -48,7 +48,7 @@ const (
 // startMember starts one node of a cluster.
 func startMember(ctx context.Context, config nodeConfig, log zerolog.Logger) (*cloud, error) {
 	m := &member{config: config, roles: config.roles, consul: config.consul}
-	c := &cloud{config: config.cloudConfig, log: log, failed: make(chan error, 1), member: m, release: func() error { return nil }}
+	c := &cloud{config: config.cloudConfig, log: log, failed: make(chan error, 1), told: make(chan struct{}, 1), member: m, release: func() error { return nil }}
 	parts := []part{}
 	when := func(role view.Role, what string, start func(context.Context) error) {
 		if m.roles.Has(role) {
@@ -236,7 +236,7 @@ func (m *member) renewElsewhere(ctx context.Context, csr []byte) (*messages.Issu
 func (c *cloud) startMemberNode(ctx context.Context) error {
 	m := c.member
 	connection := m.connection.Load()
-	if err := c.runNode(ctx, cluster.Config{Name: m.config.Name, Network: connection}); err != nil {
+	if err := c.runNode(ctx, cluster.Config{Name: m.config.Name, Network: connection, OnLeave: c.leave}); err != nil {
 		return err
 	}
 	c.background("members", func(ctx context.Context) {
@@ -251,6 +251,14 @@ func (c *cloud) startMemberNode(ctx context.Context) error {
 		}
 	})
 	return nil
+}
+
+// leave has this process end in order.
+func (c *cloud) leave() {
+	select {
+	case c.told <- struct{}{}:
+	default:
+	}
 }
 
 // background runs work until the cloud stops.

@@ -171,6 +171,8 @@ func (c *cloud) readyLine() string {
 func (c *cloud) serveUntil(ctx context.Context) (failed error) {
 	select {
 	case <-ctx.Done():
+	case <-c.told:
+		c.log.Info().Msg("told to leave")
 	case failed = <-c.failed:
 		c.log.Error().Err(failed).Msg("the cloud cannot go on")
 	}

@@ -1,5 +1,6 @@
 // Package troupe owns the cloud's own small API, for what no OpenStack API has a
-// word for: how much the process logs. Only administrators may ask.
+// word for: how much the process logs, which nodes there are, and on which of
+// them an actor lives. Only administrators may ask.
 package troupe
 
 import (
@@ -21,18 +22,25 @@ type Levels interface {
 }
 
 // Dialect makes the dialect.
-func Dialect(levels Levels) api.Dialect {
-	a := handlers{levels}
+func Dialect(levels Levels, nodes Nodes) api.Dialect {
+	a := handlers{levels, nodes}
 	return api.Dialect{
 		Name: "troupe", Prefix: Prefix, MaxBody: maxBody, WriteError: api.WriteKeystoneError,
 		Routes: []api.Route{
 			{Method: http.MethodGet, Pattern: "/log-level", Handle: a.level, Admin: true},
 			{Method: http.MethodPut, Pattern: "/log-level", Handle: a.setLevel, Admin: true, Write: true},
+			{Method: http.MethodGet, Pattern: "/nodes", Handle: a.listNodes, Admin: true},
+			{Method: http.MethodPost, Pattern: "/nodes/{name}/drain", Handle: a.drainNode, Admin: true, Write: true},
+			{Method: http.MethodPost, Pattern: "/nodes/{name}/leave", Handle: a.leaveNode, Admin: true, Write: true},
+			{Method: http.MethodGet, Pattern: "/actors/{kind}/{id...}", Handle: a.where, Admin: true},
 		},
 	}
 }
 
-type handlers struct{ levels Levels }
+type handlers struct {
+	levels Levels
+	nodes  Nodes
+}
 
 type levelBody struct {
 	Level string `json:"level"`

@@ -10,6 +10,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // The microversions that the commands ask for: the lowest that have what is shown.
@@ -37,13 +38,16 @@ func Add(root *cobra.Command) {
 		a.networkCommand(), a.hostCommand(), a.eventCommand(), a.quotaCommand(),
 	} {
 		c.GroupID = "client"
-		f := c.PersistentFlags()
-		f.StringVar(&a.cloud, "os-cloud", "", "name of the cloud in clouds.yaml (OS_CLOUD)")
-		f.StringVar(&a.configFile, "os-client-config-file", "", "path of clouds.yaml (OS_CLIENT_CONFIG_FILE)")
-		f.StringVarP(&a.output, "output", "o", formatTable, "form of the output: table, json or yaml")
+		a.flags(c.PersistentFlags())
 		root.AddCommand(c)
 	}
 	root.AddGroup(&cobra.Group{ID: "client", Title: "Commands of a cloud's user:"})
+}
+
+func (a *app) flags(f *pflag.FlagSet) {
+	f.StringVar(&a.cloud, "os-cloud", "", "name of the cloud in clouds.yaml (OS_CLOUD)")
+	f.StringVar(&a.configFile, "os-client-config-file", "", "path of clouds.yaml (OS_CLIENT_CONFIG_FILE)")
+	f.StringVarP(&a.output, "output", "o", formatTable, "form of the output: table, json or yaml")
 }
 
 // compute is a client of the compute API at a microversion.
