@@ -121,7 +121,9 @@ func (n *Node) Stop(ctx context.Context) error {
 	}
 	err := n.hosts.stop(ctx)
 	if n.net != nil {
-		err = errors.Join(err, n.net.Leave(ctx))
+		leave, cancel := context.WithTimeout(ctx, n.config.LeaveTimeout)
+		err = errors.Join(err, n.net.Leave(leave))
+		cancel()
 	}
 	n.stopping.Store(true)
 	n.watches.hub.Close()

@@ -795,7 +795,8 @@ func (x *GrainsChanged) GetGrains() []*GrainVersion {
 // WatchGrain is the payload of a notice of the topic `watch`, by which a client
 // has a node watch a grain for it. The node pushes notices of the same topic and
 // id with a Reply to `method` at first and after each change, `index` counting
-// them, and one with `end` when it cannot go on. The client ends it by `end`.
+// them, and one with `end` when it cannot go on: with a Reply that says why, if any
+// other node would say the same. The client ends it by `end`.
 type WatchGrain struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
