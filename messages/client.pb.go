@@ -227,6 +227,104 @@ func (x *OrderInstance) GetHints() map[string]string {
 	return nil
 }
 
+// GetMembers asks for the nodes of the cluster, as the one asked sees them. It
+// also tells that this one lives.
+type GetMembers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMembers) Reset() {
+	*x = GetMembers{}
+	mi := &file_client_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMembers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMembers) ProtoMessage() {}
+
+func (x *GetMembers) ProtoReflect() protoreflect.Message {
+	mi := &file_client_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMembers.ProtoReflect.Descriptor instead.
+func (*GetMembers) Descriptor() ([]byte, []int) {
+	return file_client_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GetMembers) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+type MembersView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Members       []*Member              `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
+	ViewIndex     uint64                 `protobuf:"varint,2,opt,name=view_index,json=viewIndex,proto3" json:"view_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MembersView) Reset() {
+	*x = MembersView{}
+	mi := &file_client_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MembersView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MembersView) ProtoMessage() {}
+
+func (x *MembersView) ProtoReflect() protoreflect.Message {
+	mi := &file_client_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MembersView.ProtoReflect.Descriptor instead.
+func (*MembersView) Descriptor() ([]byte, []int) {
+	return file_client_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *MembersView) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *MembersView) GetViewIndex() uint64 {
+	if x != nil {
+		return x.ViewIndex
+	}
+	return 0
+}
+
 type GetInstances struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Scope         string                 `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
@@ -238,7 +336,7 @@ type GetInstances struct {
 
 func (x *GetInstances) Reset() {
 	*x = GetInstances{}
-	mi := &file_client_proto_msgTypes[1]
+	mi := &file_client_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -250,7 +348,7 @@ func (x *GetInstances) String() string {
 func (*GetInstances) ProtoMessage() {}
 
 func (x *GetInstances) ProtoReflect() protoreflect.Message {
-	mi := &file_client_proto_msgTypes[1]
+	mi := &file_client_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -263,7 +361,7 @@ func (x *GetInstances) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInstances.ProtoReflect.Descriptor instead.
 func (*GetInstances) Descriptor() ([]byte, []int) {
-	return file_client_proto_rawDescGZIP(), []int{1}
+	return file_client_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetInstances) GetScope() string {
@@ -297,7 +395,7 @@ type InstancesView struct {
 
 func (x *InstancesView) Reset() {
 	*x = InstancesView{}
-	mi := &file_client_proto_msgTypes[2]
+	mi := &file_client_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -309,7 +407,7 @@ func (x *InstancesView) String() string {
 func (*InstancesView) ProtoMessage() {}
 
 func (x *InstancesView) ProtoReflect() protoreflect.Message {
-	mi := &file_client_proto_msgTypes[2]
+	mi := &file_client_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -322,7 +420,7 @@ func (x *InstancesView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstancesView.ProtoReflect.Descriptor instead.
 func (*InstancesView) Descriptor() ([]byte, []int) {
-	return file_client_proto_rawDescGZIP(), []int{2}
+	return file_client_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *InstancesView) GetInstances() []*InstanceView {
@@ -352,7 +450,7 @@ type GetFlavors struct {
 
 func (x *GetFlavors) Reset() {
 	*x = GetFlavors{}
-	mi := &file_client_proto_msgTypes[3]
+	mi := &file_client_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -364,7 +462,7 @@ func (x *GetFlavors) String() string {
 func (*GetFlavors) ProtoMessage() {}
 
 func (x *GetFlavors) ProtoReflect() protoreflect.Message {
-	mi := &file_client_proto_msgTypes[3]
+	mi := &file_client_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -377,7 +475,7 @@ func (x *GetFlavors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFlavors.ProtoReflect.Descriptor instead.
 func (*GetFlavors) Descriptor() ([]byte, []int) {
-	return file_client_proto_rawDescGZIP(), []int{3}
+	return file_client_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetFlavors) GetScope() string {
@@ -418,7 +516,7 @@ type FlavorsView struct {
 
 func (x *FlavorsView) Reset() {
 	*x = FlavorsView{}
-	mi := &file_client_proto_msgTypes[4]
+	mi := &file_client_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -430,7 +528,7 @@ func (x *FlavorsView) String() string {
 func (*FlavorsView) ProtoMessage() {}
 
 func (x *FlavorsView) ProtoReflect() protoreflect.Message {
-	mi := &file_client_proto_msgTypes[4]
+	mi := &file_client_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -443,7 +541,7 @@ func (x *FlavorsView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlavorsView.ProtoReflect.Descriptor instead.
 func (*FlavorsView) Descriptor() ([]byte, []int) {
-	return file_client_proto_rawDescGZIP(), []int{4}
+	return file_client_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *FlavorsView) GetFlavors() []*Flavor {
@@ -472,7 +570,7 @@ type GetImages struct {
 
 func (x *GetImages) Reset() {
 	*x = GetImages{}
-	mi := &file_client_proto_msgTypes[5]
+	mi := &file_client_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -484,7 +582,7 @@ func (x *GetImages) String() string {
 func (*GetImages) ProtoMessage() {}
 
 func (x *GetImages) ProtoReflect() protoreflect.Message {
-	mi := &file_client_proto_msgTypes[5]
+	mi := &file_client_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -497,7 +595,7 @@ func (x *GetImages) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetImages.ProtoReflect.Descriptor instead.
 func (*GetImages) Descriptor() ([]byte, []int) {
-	return file_client_proto_rawDescGZIP(), []int{5}
+	return file_client_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetImages) GetScope() string {
@@ -538,7 +636,7 @@ type ImagesView struct {
 
 func (x *ImagesView) Reset() {
 	*x = ImagesView{}
-	mi := &file_client_proto_msgTypes[6]
+	mi := &file_client_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -550,7 +648,7 @@ func (x *ImagesView) String() string {
 func (*ImagesView) ProtoMessage() {}
 
 func (x *ImagesView) ProtoReflect() protoreflect.Message {
-	mi := &file_client_proto_msgTypes[6]
+	mi := &file_client_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -563,7 +661,7 @@ func (x *ImagesView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImagesView.ProtoReflect.Descriptor instead.
 func (*ImagesView) Descriptor() ([]byte, []int) {
-	return file_client_proto_rawDescGZIP(), []int{6}
+	return file_client_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ImagesView) GetImages() []*ImageView {
@@ -592,7 +690,7 @@ type GetNetworks struct {
 
 func (x *GetNetworks) Reset() {
 	*x = GetNetworks{}
-	mi := &file_client_proto_msgTypes[7]
+	mi := &file_client_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -604,7 +702,7 @@ func (x *GetNetworks) String() string {
 func (*GetNetworks) ProtoMessage() {}
 
 func (x *GetNetworks) ProtoReflect() protoreflect.Message {
-	mi := &file_client_proto_msgTypes[7]
+	mi := &file_client_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -617,7 +715,7 @@ func (x *GetNetworks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNetworks.ProtoReflect.Descriptor instead.
 func (*GetNetworks) Descriptor() ([]byte, []int) {
-	return file_client_proto_rawDescGZIP(), []int{7}
+	return file_client_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetNetworks) GetScope() string {
@@ -658,7 +756,7 @@ type NetworksView struct {
 
 func (x *NetworksView) Reset() {
 	*x = NetworksView{}
-	mi := &file_client_proto_msgTypes[8]
+	mi := &file_client_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +768,7 @@ func (x *NetworksView) String() string {
 func (*NetworksView) ProtoMessage() {}
 
 func (x *NetworksView) ProtoReflect() protoreflect.Message {
-	mi := &file_client_proto_msgTypes[8]
+	mi := &file_client_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +781,7 @@ func (x *NetworksView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworksView.ProtoReflect.Descriptor instead.
 func (*NetworksView) Descriptor() ([]byte, []int) {
-	return file_client_proto_rawDescGZIP(), []int{8}
+	return file_client_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *NetworksView) GetNetworks() []*NetworkView {
@@ -712,7 +810,7 @@ type GetInstanceConsole struct {
 
 func (x *GetInstanceConsole) Reset() {
 	*x = GetInstanceConsole{}
-	mi := &file_client_proto_msgTypes[9]
+	mi := &file_client_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -724,7 +822,7 @@ func (x *GetInstanceConsole) String() string {
 func (*GetInstanceConsole) ProtoMessage() {}
 
 func (x *GetInstanceConsole) ProtoReflect() protoreflect.Message {
-	mi := &file_client_proto_msgTypes[9]
+	mi := &file_client_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -737,7 +835,7 @@ func (x *GetInstanceConsole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInstanceConsole.ProtoReflect.Descriptor instead.
 func (*GetInstanceConsole) Descriptor() ([]byte, []int) {
-	return file_client_proto_rawDescGZIP(), []int{9}
+	return file_client_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetInstanceConsole) GetScope() string {
@@ -765,7 +863,8 @@ var File_client_proto protoreflect.FileDescriptor
 
 const file_client_proto_rawDesc = "" +
 	"\n" +
-	"\fclient.proto\x12\x06troupe\x1a\x0einstance.proto\x1a\fflavor.proto\x1a\vimage.proto\x1a\rnetwork.proto\"\xa6\x06\n" +
+	"\fclient.proto\x12\x06troupe\x1a\x0einstance.proto\x1a\fflavor.proto\x1a\vimage.proto\x1a\rnetwork.proto\x1a\n" +
+	"peer.proto\"\xa6\x06\n" +
 	"\rOrderInstance\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -798,7 +897,14 @@ const file_client_proto_rawDesc = "" +
 	"\n" +
 	"HintsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"P\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\"\n" +
+	"\n" +
+	"GetMembers\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\"V\n" +
+	"\vMembersView\x12(\n" +
+	"\amembers\x18\x01 \x03(\v2\x0e.troupe.MemberR\amembers\x12\x1d\n" +
+	"\n" +
+	"view_index\x18\x02 \x01(\x04R\tviewIndex\"P\n" +
 	"\fGetInstances\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\tR\x05after\x12\x14\n" +
@@ -850,39 +956,43 @@ func file_client_proto_rawDescGZIP() []byte {
 	return file_client_proto_rawDescData
 }
 
-var file_client_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_client_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_client_proto_goTypes = []any{
 	(*OrderInstance)(nil),      // 0: troupe.OrderInstance
-	(*GetInstances)(nil),       // 1: troupe.GetInstances
-	(*InstancesView)(nil),      // 2: troupe.InstancesView
-	(*GetFlavors)(nil),         // 3: troupe.GetFlavors
-	(*FlavorsView)(nil),        // 4: troupe.FlavorsView
-	(*GetImages)(nil),          // 5: troupe.GetImages
-	(*ImagesView)(nil),         // 6: troupe.ImagesView
-	(*GetNetworks)(nil),        // 7: troupe.GetNetworks
-	(*NetworksView)(nil),       // 8: troupe.NetworksView
-	(*GetInstanceConsole)(nil), // 9: troupe.GetInstanceConsole
-	nil,                        // 10: troupe.OrderInstance.MetadataEntry
-	nil,                        // 11: troupe.OrderInstance.HintsEntry
-	(*NetworkRequest)(nil),     // 12: troupe.NetworkRequest
-	(*InstanceView)(nil),       // 13: troupe.InstanceView
-	(*Flavor)(nil),             // 14: troupe.Flavor
-	(*ImageView)(nil),          // 15: troupe.ImageView
-	(*NetworkView)(nil),        // 16: troupe.NetworkView
+	(*GetMembers)(nil),         // 1: troupe.GetMembers
+	(*MembersView)(nil),        // 2: troupe.MembersView
+	(*GetInstances)(nil),       // 3: troupe.GetInstances
+	(*InstancesView)(nil),      // 4: troupe.InstancesView
+	(*GetFlavors)(nil),         // 5: troupe.GetFlavors
+	(*FlavorsView)(nil),        // 6: troupe.FlavorsView
+	(*GetImages)(nil),          // 7: troupe.GetImages
+	(*ImagesView)(nil),         // 8: troupe.ImagesView
+	(*GetNetworks)(nil),        // 9: troupe.GetNetworks
+	(*NetworksView)(nil),       // 10: troupe.NetworksView
+	(*GetInstanceConsole)(nil), // 11: troupe.GetInstanceConsole
+	nil,                        // 12: troupe.OrderInstance.MetadataEntry
+	nil,                        // 13: troupe.OrderInstance.HintsEntry
+	(*NetworkRequest)(nil),     // 14: troupe.NetworkRequest
+	(*Member)(nil),             // 15: troupe.Member
+	(*InstanceView)(nil),       // 16: troupe.InstanceView
+	(*Flavor)(nil),             // 17: troupe.Flavor
+	(*ImageView)(nil),          // 18: troupe.ImageView
+	(*NetworkView)(nil),        // 19: troupe.NetworkView
 }
 var file_client_proto_depIdxs = []int32{
-	12, // 0: troupe.OrderInstance.networks:type_name -> troupe.NetworkRequest
-	10, // 1: troupe.OrderInstance.metadata:type_name -> troupe.OrderInstance.MetadataEntry
-	11, // 2: troupe.OrderInstance.hints:type_name -> troupe.OrderInstance.HintsEntry
-	13, // 3: troupe.InstancesView.instances:type_name -> troupe.InstanceView
-	14, // 4: troupe.FlavorsView.flavors:type_name -> troupe.Flavor
-	15, // 5: troupe.ImagesView.images:type_name -> troupe.ImageView
-	16, // 6: troupe.NetworksView.networks:type_name -> troupe.NetworkView
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	14, // 0: troupe.OrderInstance.networks:type_name -> troupe.NetworkRequest
+	12, // 1: troupe.OrderInstance.metadata:type_name -> troupe.OrderInstance.MetadataEntry
+	13, // 2: troupe.OrderInstance.hints:type_name -> troupe.OrderInstance.HintsEntry
+	15, // 3: troupe.MembersView.members:type_name -> troupe.Member
+	16, // 4: troupe.InstancesView.instances:type_name -> troupe.InstanceView
+	17, // 5: troupe.FlavorsView.flavors:type_name -> troupe.Flavor
+	18, // 6: troupe.ImagesView.images:type_name -> troupe.ImageView
+	19, // 7: troupe.NetworksView.networks:type_name -> troupe.NetworkView
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_client_proto_init() }
@@ -894,13 +1004,14 @@ func file_client_proto_init() {
 	file_flavor_proto_init()
 	file_image_proto_init()
 	file_network_proto_init()
+	file_peer_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_client_proto_rawDesc), len(file_client_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -21,7 +21,7 @@ const (
 // about users and passwords, for which there is the identity API.
 var audiences = map[protoreflect.Name]Audience{
 	// Of the cloud as a whole.
-	"OrderInstance": Everybody, "GetInstances": Everybody, "GetInstanceConsole": Everybody,
+	"GetMembers": Everybody, "OrderInstance": Everybody, "GetInstances": Everybody, "GetInstanceConsole": Everybody,
 	"GetFlavors": Everybody, "GetImages": Everybody, "GetNetworks": Everybody,
 
 	// Of one grain.
