@@ -21,6 +21,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/store/consul"
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/drivers/blobs"
+	"github.com/troupe-cloud/troupe/gateway/native"
 	"github.com/troupe-cloud/troupe/gateway/openstack/identity"
 	"github.com/troupe-cloud/troupe/gateway/openstack/image"
 	"github.com/troupe-cloud/troupe/messages"
@@ -239,6 +240,7 @@ func (c *cloud) startMemberNode(ctx context.Context) error {
 	if err := c.runNode(ctx, cluster.Config{Name: m.config.Name, Network: connection, OnLeave: c.leave}); err != nil {
 		return err
 	}
+	c.node.ServeClients(native.New(c.client))
 	c.background("members", func(ctx context.Context) {
 		for {
 			_, changed := connection.Stable()
