@@ -16,6 +16,7 @@ import (
 const (
 	DefaultIdleTimeout  = time.Minute
 	DefaultDrainTimeout = 5 * time.Second
+	DefaultLeaveTimeout = 15 * time.Second
 	DefaultHostOps      = 8
 	DefaultNodeOps      = 64
 )
@@ -38,6 +39,10 @@ type Config struct {
 	// to rest (0: DefaultDrainTimeout). What is still under way then is in the
 	// state, and goes on after the next start.
 	DrainTimeout time.Duration
+
+	// LeaveTimeout is how long Stop waits for the other nodes to take over what is
+	// here (0: DefaultLeaveTimeout). After it they wait as if this one had died.
+	LeaveTimeout time.Duration
 
 	// HostOps and NodeOps bound the driver operations that run at once, on one
 	// hypervisor and on all of this node (0: the defaults).
@@ -63,7 +68,7 @@ func (c Config) validated() (Config, error) {
 	for _, d := range []struct {
 		value    *time.Duration
 		fallback time.Duration
-	}{{&c.IdleTimeout, DefaultIdleTimeout}, {&c.DrainTimeout, DefaultDrainTimeout}} {
+	}{{&c.IdleTimeout, DefaultIdleTimeout}, {&c.DrainTimeout, DefaultDrainTimeout}, {&c.LeaveTimeout, DefaultLeaveTimeout}} {
 		if *d.value < 0 {
 			return c, fmt.Errorf("a negative time-out %v: %w", *d.value, messages.Invalid)
 		}
