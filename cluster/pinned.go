@@ -88,7 +88,9 @@ func (h *hosts) publish(f *messages.HostFacts) {
 // exiled tells a host grain that its hypervisor is out of reach: nobody in the
 // cloud drives it.
 func (h *hosts) exiled(name string) {
-	h.node.tell(hostRef(name), &messages.HostLost{Reason: lostInExile}, "")
+	// Only to the grain that is here: one that has gone home meanwhile knows better.
+	// A loss is told again, by the next activation in exile.
+	_ = h.node.deliverHere(&call{to: hostRef(name), message: &messages.HostLost{Reason: lostInExile}})
 }
 
 // begin runs work that Stop and DetachHost wait for; false if it is too late.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/troupe-cloud/troupe/drivers"
@@ -63,6 +62,11 @@ func (d *machine) remove(id string, f drivers.Fence, tell bool) error {
 	if _, err := d.fenced(id, f); err != nil && !errors.Is(err, messages.NotFound) {
 		return err
 	}
+	return d.drop(id, tell)
+}
+
+// drop is remove without a question. Called with mu held.
+func (d *machine) drop(id string, tell bool) error {
 	dom, ok := d.domains[id]
 	if !ok {
 		return nil
@@ -120,7 +124,9 @@ func (d *Driver) PowerOff(id string) {
 // Vanish removes the domain behind everybody's back, as an operator with the
 // hypervisor's own tools would.
 func (d *Driver) Vanish(id string) {
-	_ = d.remove(id, drivers.Fence{Epoch: math.MaxUint64, Order: math.MaxUint64}, true)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_ = d.drop(id, true)
 }
 
 // AddForeign puts a domain there that Troupe did not make. It is never listed,

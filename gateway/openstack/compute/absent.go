@@ -25,12 +25,6 @@ func (a *API) showServerGroup(r *api.Request) (api.Response, error) {
 	return api.Response{}, notFound("Instance group %s could not be found.", clip(r.PathValue("id")))
 }
 
-func (a *API) listMigrations(*api.Request) (api.Response, error) {
-	return api.Response{Body: struct {
-		Migrations []any `json:"migrations"`
-	}{[]any{}}}, nil
-}
-
 func (a *API) noAggregates(*api.Request) (api.Response, error) {
 	return api.Response{}, unsupported("Aggregates are not supported.")
 }

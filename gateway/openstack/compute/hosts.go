@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -99,15 +100,27 @@ func (a *API) freshHost(ctx context.Context, h *messages.HostView) *messages.Hos
 	defer cancel()
 	v, err := cluster.Ask[*messages.HostView](ctx, a.cloud, hostRef(h.Name), &messages.GetHost{})
 	if err != nil {
-		v = h
-		if v.Facts == nil {
-			v.Facts = &messages.HostFacts{Name: h.Name}
-		}
-		v.Facts.Up = false
+		v = silent(h)
 	}
 	a.hosts.put(h.Name, v, now)
 	return v
 }
+
+// silent is what is known of a host whose actor does not answer: what its card
+// says, and that it is not up.
+func silent(h *messages.HostView) *messages.HostView {
+	i := h.GetInventory()
+	h.Facts = &messages.HostFacts{
+		Name: h.Name, AvailabilityZone: h.AvailabilityZone, Disabled: h.Disabled, ForcedDown: h.ForcedDown,
+		Vcpus: i.GetVcpus(), RamMib: i.GetRamMib(), DiskGib: i.GetDiskGib(), Arch: i.GetArch(),
+		HypervisorType: i.GetHypervisorType(), Storage: i.GetStorage(),
+	}
+	h.ReportedAt = cmp.Or(h.LostAt, h.UpdatedAt)
+	return h
+}
+
+// isUp: the host is connected, and no operator has declared it down.
+func isUp(h *messages.HostView) bool { return h.GetFacts().GetUp() && !h.GetFacts().GetForcedDown() }
 
 // findHost is the first host that match takes; NotFound if there is none.
 func (a *API) findHost(ctx context.Context, match func(*messages.HostView) bool) (*messages.HostView, error) {
@@ -170,10 +183,12 @@ func (a *API) hostStatuses(ctx context.Context, servers []*messages.InstanceView
 
 func hostStatus(h *messages.HostView) string {
 	switch {
-	case !h.GetFacts().GetUp():
+	case h.GetFacts().GetForcedDown():
 		return "DOWN"
 	case h.GetFacts().GetDisabled():
 		return "MAINTENANCE"
+	case !h.GetFacts().GetUp():
+		return "UNKNOWN" // nothing is heard of it; what is on it may run
 	}
 	return "UP"
 }

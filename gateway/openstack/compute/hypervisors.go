@@ -95,7 +95,7 @@ func hypervisorName(h *messages.HostView) string {
 }
 
 func upDown(h *messages.HostView) string {
-	if h.GetFacts().GetUp() {
+	if isUp(h) {
 		return "up"
 	}
 	return "down"

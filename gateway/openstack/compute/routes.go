@@ -99,6 +99,7 @@ func (a *API) hostRoutes() []api.Route {
 		{Method: "GET", Pattern: "/os-hypervisors/{id}/servers", Handle: a.serversOfHypervisors, Admin: true},
 		{Method: "GET", Pattern: "/os-services", Handle: a.listServices, Admin: true},
 		{Method: "PUT", Pattern: "/os-services/{id}", Handle: a.putService, Admin: true},
+		{Method: "DELETE", Pattern: "/os-services/{id}", Handle: a.deleteService, Admin: true},
 	}
 }
 

@@ -18,13 +18,14 @@ var serverActions = map[string]func(*API, *api.Request, []byte) (api.Response, e
 	"reboot":              (*API).reboot,
 	"forceDelete":         simply(forceDeleteSchema, messages.Action_ACTION_DELETE),
 	"os-getConsoleOutput": (*API).consoleOutput,
+	"evacuate":            (*API).evacuate,
 }
 
 // otherActions are in the API and not in this cloud: 501 rather than "there is
 // no such action".
 var otherActions = map[string]bool{
 	"addFixedIp": true, "addFloatingIp": true, "addSecurityGroup": true, "changePassword": true,
-	"confirmResize": true, "createBackup": true, "createImage": true, "evacuate": true, "injectNetworkInfo": true,
+	"confirmResize": true, "createBackup": true, "createImage": true, "injectNetworkInfo": true,
 	"lock": true, "migrate": true, "os-getRDPConsole": true, "os-getSPICEConsole": true,
 	"os-getSerialConsole": true, "os-getVNCConsole": true, "os-migrateLive": true, "os-resetState": true,
 	"pause": true, "rebuild": true, "removeFixedIp": true, "removeFloatingIp": true, "removeSecurityGroup": true,

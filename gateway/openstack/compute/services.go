@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -20,16 +18,16 @@ type serviceView struct {
 	State          string `json:"state"`
 	Updated        any    `json:"updated_at"`
 	DisabledReason any    `json:"disabled_reason"`
-	ForcedDown     any    `json:"forced_down,omitempty"` // from 2.11; never here
+	ForcedDown     any    `json:"forced_down,omitempty"` // from 2.11
 }
 
 func serviceOn(r *api.Request, h *messages.HostView) serviceView {
 	v := serviceView{
 		ID: idOf(r, serviceSpace, h.Name), Binary: service, Host: h.Name, Zone: zoneOf(h),
-		Status: enabled(h), State: upDown(h), Updated: fineStamp(h.UpdatedAt), DisabledReason: orNull(h.DisabledReason),
+		Status: enabled(h), State: upDown(h), Updated: fineStamp(h.ReportedAt), DisabledReason: orNull(h.DisabledReason),
 	}
 	if r.Version.AtLeast(11) {
-		v.ForcedDown = no
+		v.ForcedDown = h.GetFacts().GetForcedDown()
 	}
 	return v
 }
@@ -119,11 +117,9 @@ func (a *API) putServiceByID(r *api.Request) (api.Response, error) {
 	if err != nil {
 		return api.Response{}, err
 	}
-	h, err := a.findHost(r.Context(), func(h *messages.HostView) bool {
-		return uuid.NewSHA1(serviceSpace, []byte(h.Name)).String() == canonical(id)
-	})
+	h, err := a.serviceOf(r, id)
 	if err != nil {
-		return api.Response{}, absentAs(err, "Service %s not found.", clip(id))
+		return api.Response{}, err
 	}
 	switch {
 	case body.Status == "" && body.ForcedDown == nil:
@@ -148,16 +144,44 @@ func absentAs(err error, format string, args ...any) error {
 }
 
 func (a *API) setService(r *api.Request, host string, body serviceBody) error {
-	if body.ForcedDown != nil && bool(*body.ForcedDown) {
-		return unsupported("Forcing a service down is not supported. Disable it to keep new servers away.")
+	set := &messages.SetHost{ForcedDown: (*bool)(body.ForcedDown)}
+	if body.Status != "" {
+		disabled := body.Status == "disabled"
+		set.Disabled, set.DisabledReason = &disabled, &body.Reason
 	}
-	if body.Status == "" {
-		return nil
-	}
-	disabled := body.Status == "disabled"
-	_, err := a.cloud.Ask(r.Context(), hostRef(host), &messages.SetHost{Disabled: &disabled, DisabledReason: &body.Reason})
+	_, err := a.cloud.Ask(r.Context(), hostRef(host), set)
 	a.hosts.forget(host)
 	return err
+}
+
+// serviceOf is the host with the service of that id.
+func (a *API) serviceOf(r *api.Request, id string) (*messages.HostView, error) {
+	h, err := a.findHost(r.Context(), func(h *messages.HostView) bool {
+		return idText(idOf(r, serviceSpace, h.Name)) == canonical(id)
+	})
+	return h, absentAs(err, "Service %s not found.", clip(id))
+}
+
+// deleteService forgets a host that is gone and has no servers.
+func (a *API) deleteService(r *api.Request) (api.Response, error) {
+	id := r.PathValue("id")
+	if r.Version.AtLeast(53) && !uuidLike(id) {
+		return api.Response{}, badRequest("Invalid uuid %s", clip(id))
+	}
+	h, err := a.serviceOf(r, id)
+	if err != nil {
+		return api.Response{}, err
+	}
+	on, err := a.serversOn(r, map[string]bool{h.Name: true})
+	if err != nil {
+		return api.Response{}, err
+	}
+	if len(on[h.Name]) > 0 {
+		return api.Response{}, conflict("Unable to delete compute service that is hosting instances. Migrate or delete the instances first.")
+	}
+	_, err = a.cloud.Ask(r.Context(), hostRef(h.Name), &messages.DeleteHost{})
+	a.hosts.forget(h.Name)
+	return api.Response{Status: http.StatusNoContent}, err
 }
 
 // serviceAction is PUT /os-services/{enable,disable,disable-log-reason,force-down}.

@@ -20,9 +20,14 @@ var vmStates = map[messages.VMState]vmWord{
 	messages.VMState_VM_STATE_ACTIVE: {name: "active", status: "ACTIVE", during: map[messages.TaskState]string{
 		messages.TaskState_TASK_STATE_REBOOTING:      "REBOOT",
 		messages.TaskState_TASK_STATE_REBOOTING_HARD: "HARD_REBOOT",
+		messages.TaskState_TASK_STATE_REBUILDING:     "REBUILD",
 	}},
-	messages.VMState_VM_STATE_STOPPED: {name: "stopped", status: "SHUTOFF"},
-	messages.VMState_VM_STATE_ERROR:   {name: "error", status: "ERROR"},
+	messages.VMState_VM_STATE_STOPPED: {name: "stopped", status: "SHUTOFF", during: map[messages.TaskState]string{
+		messages.TaskState_TASK_STATE_REBUILDING: "REBUILD",
+	}},
+	messages.VMState_VM_STATE_ERROR: {name: "error", status: "ERROR", during: map[messages.TaskState]string{
+		messages.TaskState_TASK_STATE_REBUILDING: "REBUILD",
+	}},
 	messages.VMState_VM_STATE_DELETED: {name: "deleted", status: "DELETED"},
 }
 
@@ -37,6 +42,7 @@ var taskNames = map[messages.TaskState]string{
 	messages.TaskState_TASK_STATE_REBOOTING:      "rebooting",
 	messages.TaskState_TASK_STATE_REBOOTING_HARD: "rebooting_hard",
 	messages.TaskState_TASK_STATE_DELETING:       "deleting",
+	messages.TaskState_TASK_STATE_REBUILDING:     "rebuilding",
 }
 
 // status is the API's one word for where a server is.
@@ -57,7 +63,7 @@ func taskState(v *messages.InstanceView) string { return taskNames[v.TaskState] 
 
 // moreStatuses exist in the API and never here: asking for them finds nothing.
 var moreStatuses = []string{
-	"MIGRATING", "PASSWORD", "PAUSED", "REBUILD", "RESCUE", "RESIZE", "REVERT_RESIZE",
+	"MIGRATING", "PASSWORD", "PAUSED", "RESCUE", "RESIZE", "REVERT_RESIZE",
 	"SHELVED", "SHELVED_OFFLOADED", "SOFT_DELETED", "SUSPENDED", "VERIFY_RESIZE",
 }
 
