@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -129,17 +128,12 @@ func (c *Client) dedupeID(request string, m proto.Message) string {
 	if messages.IsQuery(m) {
 		return ""
 	}
-	if request == "" {
-		return c.node.prefix() + strconv.FormatUint(c.asks.Add(1), 36)
+	if request != "" {
+		if id := messages.CommandID(request, m); id != "" {
+			return id
+		}
 	}
-	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return c.node.prefix() + strconv.FormatUint(c.asks.Add(1), 36)
-	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(nameOf(m)))
-	_, _ = h.Write(payload)
-	return request + "/" + strconv.FormatUint(h.Sum64(), 36)
+	return c.node.prefix() + strconv.FormatUint(c.asks.Add(1), 36)
 }
 
 // List reads index entries, in the order of their keys. A list begun after a

@@ -6,8 +6,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/messages"
@@ -111,20 +109,8 @@ func fromReply(r *messages.Reply) (proto.Message, error) {
 	return decode(r.GetMethod(), r.GetPayload())
 }
 
-func nameOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
+func nameOf(m proto.Message) string { return messages.NameOf(m) }
 
 func decode(method string, payload []byte) (proto.Message, error) {
-	name := protoreflect.FullName(method)
-	if name.Parent() != messages.File_envelope_proto.Package() {
-		return nil, fmt.Errorf("no message %q: %w", method, messages.Invalid)
-	}
-	t, err := protoregistry.GlobalTypes.FindMessageByName(name)
-	if err != nil {
-		return nil, fmt.Errorf("no message %q: %w", method, messages.Invalid)
-	}
-	m := t.New().Interface()
-	if err := proto.Unmarshal(payload, m); err != nil {
-		return nil, fmt.Errorf("a %s that cannot be read: %w", method, messages.Invalid)
-	}
-	return m, nil
+	return messages.Decode(method, payload)
 }
