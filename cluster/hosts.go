@@ -118,11 +118,15 @@ func (h *hosts) left(name string) {
 	}
 }
 
+// memberEpochs is above every epoch of a cloud of one process: one that becomes a
+// cluster goes on to drive its hypervisors.
+const memberEpochs = 1 << 32
+
 // epoch is of the node's present registration.
 func (h *hosts) epoch() uint64 {
 	switch n := h.node; {
 	case n.net != nil:
-		return n.net.Self().Epoch
+		return memberEpochs + n.net.Self().Epoch
 	case n.config.Epoch != nil:
 		return n.config.Epoch()
 	}

@@ -136,7 +136,13 @@ func (c *cloud) openData(context.Context) error {
 const imagesDir = "images"
 
 func (c *cloud) startNode(ctx context.Context) error {
-	return c.runNode(ctx, cluster.Config{Name: nodeName, IdleTimeout: actorIdleTime})
+	epoch, err := nextEpoch(c.config.Data)
+	if err != nil {
+		return err
+	}
+	return c.runNode(ctx, cluster.Config{
+		Name: nodeName, IdleTimeout: actorIdleTime, Epoch: func() uint64 { return epoch },
+	})
 }
 
 // runNode starts the runtime; what is the same for all is filled in.

@@ -37,6 +37,7 @@ type cloudConfig struct {
 	Listen, Data, Driver, LibvirtURI string
 	SimHosts                         int
 	HostName                         string
+	InstancesShared                  string
 	Zone, SchedulerMode              string
 	FlatCIDR                         string
 	Namespace, Bridge                string
@@ -54,6 +55,7 @@ func (c *cloudConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.LibvirtURI, "libvirt-uri", "", "hypervisor, e.g. qemu+unix:///system?socket=PATH")
 	f.IntVar(&c.SimHosts, "sim-hosts", 8, "how many hosts to simulate")
 	f.StringVar(&c.HostName, "host-name", "", "name of the hypervisor, by default this machine's; simulated ones are NAME-1, NAME-2, ... (sim-1, sim-2, ...)")
+	f.StringVar(&c.InstancesShared, "instances-shared", "", "folder for the servers' disks that other hosts reach too, at the same path; by default they are this host's own, in the data folder")
 	f.StringVar(&c.Zone, "availability-zone", "nova", "zone of the hosts")
 	f.StringVar(&c.SchedulerMode, "scheduler", string(scheduler.Filter), "filter, caching or chance")
 	f.StringVar(&c.FlatCIDR, "flat-cidr", network.DefaultFlatCIDR, "addresses of the network that a new cloud has")

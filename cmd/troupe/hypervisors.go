@@ -47,7 +47,7 @@ func (c *cloud) attach(ctx context.Context) (names []string, err error) {
 	if c.config.Driver == driverLibvirt {
 		return c.attachLibvirt(ctx)
 	}
-	return c.attachSim()
+	return c.attachSim(ctx)
 }
 
 // awaitHost waits until the host has heard of its hypervisor.
@@ -67,16 +67,22 @@ func (c *cloud) awaitHost(ctx context.Context, name string) error {
 }
 
 // attachSim simulates hosts whose domains outlive this process.
-func (c *cloud) attachSim() (names []string, err error) {
+func (c *cloud) attachSim(ctx context.Context) (names []string, err error) {
 	journal, err := sim.OpenJournal(filepath.Join(c.config.Data, "sim"))
 	if err != nil {
 		return nil, err
 	}
 	c.beforeRuntime("journal of the simulated hosts", func(context.Context) error { return journal.Close() })
+	var storage *sim.Shared
+	if dir := c.config.InstancesShared; dir != "" {
+		if storage, err = sim.OpenShared(ctx, dir); err != nil {
+			return nil, err
+		}
+	}
 	for i := range c.config.SimHosts {
 		name := fmt.Sprintf("%s-%d", first(c.config.HostName, "sim"), i+1)
 		names = append(names, name)
-		d := sim.New(sim.Config{Name: name, Journal: journal, Images: c.blobs, Seed: uint64(i)})
+		d := sim.New(sim.Config{Name: name, Journal: journal, Images: c.blobs, Shared: storage, Seed: uint64(i)})
 		c.beforeRuntime(name, func(context.Context) error { return d.Close() })
 		if err := c.node.AttachHost(name, c.config.Zone, d); err != nil {
 			return nil, err
@@ -103,7 +109,7 @@ func (c *cloud) attachLibvirt(ctx context.Context) (names []string, err error) {
 		}
 	}
 	d, err := libvirt.New(ctx, libvirt.Config{
-		URI: c.config.LibvirtURI, Dir: filepath.Join(c.config.Data, "instances"),
+		URI: c.config.LibvirtURI, Dir: first(c.config.InstancesShared, filepath.Join(c.config.Data, "instances")), Shared: c.config.InstancesShared != "",
 		Images: c.blobs, Network: net, Name: name, Log: c.log,
 	})
 	if err != nil {

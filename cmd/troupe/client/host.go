@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/hypervisors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
 	"github.com/spf13/cobra"
@@ -58,8 +59,8 @@ var hostDetails = append(slices.Clone(hostColumns),
 )
 
 func (a *app) hostCommand() *cobra.Command {
-	return a.group("host", "Hypervisors (administrators): list, show, enable, disable",
-		a.hostList(), a.hostShow(), a.hostEnable(), a.hostDisable())
+	return a.group("host", "Hypervisors (administrators): list, show, enable, disable, force-down, forget",
+		a.hostList(), a.hostShow(), a.hostEnable(), a.hostDisable(), a.hostForceDown(), a.hostForget())
 }
 
 func (a *app) allHosts(ctx context.Context) ([]hostRow, error) {
@@ -143,24 +144,69 @@ func (a *app) hostDisable() *cobra.Command {
 	return c
 }
 
-// setService changes the compute service of the host called name.
-func (a *app) setService(ctx context.Context, name string, opts services.UpdateOpts) error {
+func (a *app) hostForceDown() *cobra.Command {
+	var undo bool
+	c := &cobra.Command{
+		Use: "force-down HOST...", Short: "Say that hosts are off, so that their servers may be evacuated", Args: atLeastOne,
+		Long: "Say that hosts are off, whatever is heard of them, so that they get no servers and theirs may be\n" +
+			"evacuated. Be sure of it: of a machine that cannot be reached nobody knows whether its servers run.",
+		Example: "  troupe host force-down n3-sim-1\n  troupe host force-down n3-sim-1 --undo",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return each(args, func(name string) error {
+				return a.setService(cmd.Context(), name, forcedDown(!undo))
+			})
+		},
+	}
+	c.Flags().BoolVar(&undo, "undo", false, "believe again what is heard of them")
+	return c
+}
+
+// forcedDown is what the library leaves out where it is false.
+type forcedDown bool
+
+// ToServiceUpdateMap is the library's.
+func (f forcedDown) ToServiceUpdateMap() (map[string]any, error) {
+	return map[string]any{"forced_down": bool(f)}, nil
+}
+
+func (a *app) hostForget() *cobra.Command {
+	return &cobra.Command{
+		Use: "forget HOST...", Short: "Forget hosts that are gone and have no servers", Args: atLeastOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return each(args, func(name string) error {
+				c, s, err := a.serviceOf(cmd.Context(), name)
+				if err != nil {
+					return err
+				}
+				return services.Delete(cmd.Context(), c, s.ID).ExtractErr()
+			})
+		},
+	}
+}
+
+// serviceOf is the compute service of the host called name.
+func (a *app) serviceOf(ctx context.Context, name string) (*gophercloud.ServiceClient, services.Service, error) {
 	c, err := a.compute(ctx, hostsVersion)
 	if err != nil {
-		return err
+		return nil, services.Service{}, err
 	}
 	pages, err := services.List(c, services.ListOpts{Binary: "nova-compute", Host: name}).AllPages(ctx)
 	if err != nil {
-		return err
+		return nil, services.Service{}, err
 	}
 	all, err := services.ExtractServices(pages)
 	if err != nil {
-		return err
+		return nil, services.Service{}, err
 	}
 	s, err := only("host", name, all, func(s services.Service) string { return s.ID })
-	if err != nil {
-		return err
+	return c, s, err
+}
+
+// setService changes the compute service of the host called name.
+func (a *app) setService(ctx context.Context, name string, opts services.UpdateOptsBuilder) error {
+	c, s, err := a.serviceOf(ctx, name)
+	if err == nil {
+		_, err = services.Update(ctx, c, s.ID, opts).Extract()
 	}
-	_, err = services.Update(ctx, c, s.ID, opts).Extract()
 	return err
 }

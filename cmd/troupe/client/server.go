@@ -109,7 +109,7 @@ func joinedPairs(m map[string]string) string {
 func (a *app) serverCommand() *cobra.Command {
 	return a.group("server", "Virtual machines: create, list, show, console, stop, start, reboot, delete, explain",
 		a.serverCreate(), a.serverList(), a.serverShow(), a.serverConsole(),
-		a.serverStop(), a.serverStart(), a.serverReboot(), a.serverDelete(), a.serverExplain())
+		a.serverStop(), a.serverStart(), a.serverReboot(), a.serverEvacuate(), a.serverDelete(), a.serverExplain())
 }
 
 func (a *app) serverList() *cobra.Command {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -185,7 +187,7 @@ func waitFor(cmd *cobra.Command, c *gophercloud.ServiceClient, id string, timeou
 		if s.Status == "ERROR" && status != "ERROR" {
 			return true, unsettled(fmt.Errorf("server %s went to ERROR: %s", s.ID, first(s.Fault.Message, "no reason given")))
 		}
-		return s.Status == status, nil
+		return slices.Contains(strings.Fields(status), s.Status), nil
 	})
 	return s, err
 }
