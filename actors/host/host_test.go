@@ -180,3 +180,99 @@ func step(t *testing.T, s *State, m actors.Message) []actors.Effect {
 	*s = next
 	return effects
 }
+
+// TestYield: a host that is down promises to let go of a machine, and keeps the
+// promise when it is back; one that is up refuses and looks.
+func TestYield(t *testing.T) {
+	t.Parallel()
+	const yield, release = messages.OrderKind_ORDER_KIND_YIELD, messages.OrderKind_ORDER_KIND_RELEASE
+	leftover := func(n uint64, k messages.OrderKind) *messages.OrderHost {
+		m := orderOf("a", n, k, 0)
+		m.Leftover = true
+		return m
+	}
+	onIt := &messages.DomainSeen{InstanceId: "a", Power: running, Order: 1}
+	var s State
+	for _, tt := range []struct {
+		name string
+		m    actors.Message
+		want string
+	}{
+		{"connected", connect(), ""},
+		{"a build", orderOf("a", 1, create, 10), "drive 1 build; OrderAccepted"},
+		{"built", doneWith("a", 1, create, running, 0), "report 1 ended=true absent=false power=1 error=false"},
+		{"up, it does not yield, but looks", orderOf("a", 2, yield, 0), "drive 2 look; OrderAccepted"},
+		{"and says why not, and what it is", doneWith("a", 2, lookAt, running, 0), "report 2 ended=true absent=false power=1 error=true"},
+		{"asked again", orderOf("a", 2, yield, 0), "report 2 ended=true absent=false power=1 error=true"},
+		{"its node dies", &messages.HostLost{Reason: "dead"}, ""},
+		{"down, it yields", orderOf("a", 3, yield, 0), "InstanceYielded"},
+		{"asked again", orderOf("a", 3, yield, 0), "InstanceYielded"},
+		{"what is not here is yielded too", orderOf("b", 1, yield, 0), "InstanceYielded"},
+		{"and again", orderOf("b", 1, yield, 0), "InstanceYielded"},
+		{"back, it powers off", connect(onIt), "drive 3 yield"},
+		{"which failed", doneWith("a", 3, yield, running, messages.ErrorKind_ERROR_KIND_INTERNAL), ""},
+		{"and is tried again", &messages.Nudged{}, "drive 3 yield"},
+		{"off", doneWith("a", 3, yield, down, 0), "InstanceYielded"},
+		{"somebody starts it behind our back", connect(onIt), "drive 3 yield"},
+		{"off again", doneWith("a", 3, yield, down, 0), "InstanceYielded"},
+		{"no build over it", orderOf("a", 4, create, 10), "OrderRefused"},
+		{"nor the same again", orderOf("a", 4, create, 10), "OrderRefused"},
+		{"released", leftover(5, release), "drive 5 release; OrderTaken"},
+		{"told once more", leftover(5, release), "OrderAccepted; OrderTaken"},
+		{"still no build", orderOf("a", 6, create, 10), "OrderRefused"},
+		{"gone", doneWith("a", 5, release, 0, 0), "report 5 ended=true absent=true power=0 error=false"},
+		{"the refused build is too late", orderOf("a", 6, create, 10), "report 6 ended=true absent=true power=0 error=false"},
+		{"a newer one may", orderOf("a", 7, create, 10), "drive 7 build; OrderAccepted"},
+		{"built", doneWith("a", 7, create, running, 0), "report 7 ended=true absent=false power=1 error=false"},
+		{"declared down", &messages.SetHost{ForcedDown: proto.Bool(true)}, "actors.Reply"},
+		{"connected all the same, it powers off first", orderOf("a", 8, yield, 0), "drive 8 yield; OrderAccepted"},
+		{"and yields then", doneWith("a", 8, yield, down, 0), "InstanceYielded"},
+		{"nothing new for a host that is declared down", orderOf("c", 1, create, 1), "OrderRefused"},
+		{"it is its own again", leftover(9, lookAt), "drive 9 look; OrderTaken"},
+		{"and says what it is", doneWith("a", 9, lookAt, down, 0), "report 9 ended=true absent=false power=4 error=false"},
+	} {
+		if got := says(step(t, &s, tt.m)); got != tt.want {
+			t.Fatalf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestNotKnownYet: a host that was activated anew does not know whether it is down.
+func TestNotKnownYet(t *testing.T) {
+	t.Parallel()
+	var s State
+	step(t, &s, connect())
+	step(t, &s, orderOf("a", 1, create, 10))
+	step(t, &s, doneWith("a", 1, create, running, 0))
+	s.Up = false // as after a move
+	const yield = messages.OrderKind_ORDER_KIND_YIELD
+	for _, id := range []string{"a", "b"} {
+		if got := says(step(t, &s, orderOf(id, 2, yield, 0))); got != "" {
+			t.Errorf("%s: it answered %q", id, got)
+		}
+	}
+}
+
+func TestForget(t *testing.T) {
+	t.Parallel()
+	var s State
+	refused := func(what string) {
+		t.Helper()
+		if _, _, err := Step(s, actors.Input{ID: "h", Now: now, Message: &messages.DeleteHost{}}); err == nil {
+			t.Errorf("%s it was forgotten", what)
+		}
+	}
+	refused("before it was there")
+	step(t, &s, connect())
+	refused("while it is up")
+	step(t, &s, orderOf("a", 1, create, 10))
+	step(t, &s, &messages.HostLost{})
+	refused("with a machine")
+	step(t, &s, orderOf("a", 2, messages.OrderKind_ORDER_KIND_YIELD, 0))
+	refused("with a machine that may come back")
+	step(t, &s, orderOf("a", 3, messages.OrderKind_ORDER_KIND_RELEASE, 0))
+	step(t, &s, &messages.DeleteHost{})
+	if len(index(s)) != 0 || s.Instances != 0 || s.RAMMiB != 0 || s.Working != 0 {
+		t.Errorf("of a forgotten host is left %+v", s)
+	}
+}

@@ -221,48 +221,6 @@ func (w *World) activation(to actors.Ref) *activation {
 	return a
 }
 
-func (w *World) load(a *activation, kind actors.Kind) (*messages.Record, map[string][]byte) {
-	item, ok := w.store[actors.RecordKey(a.ref)]
-	if !ok {
-		return nil, nil
-	}
-	a.rev = item.rev
-	rows := map[string][]byte{}
-	if kind.HasTables() {
-		prefix := actors.RowPrefix(a.ref)
-		for _, k := range w.rowKeys(prefix) {
-			rows[strings.TrimPrefix(k, prefix)] = w.store[k].value
-		}
-	}
-	return &messages.Record{State: item.value}, rows
-}
-
-// rowKeys lists the keys below a folder of the store: "unsettled/", "grain/" or
-// "grain/<kind>/<id>/".
-func (w *World) rowKeys(folder string) []string { return sorted(w.under[folder]) }
-
-func folder(key string) string {
-	parts := strings.SplitN(key, "/", 4)
-	if parts[0] == "grain" && len(parts) == 4 {
-		return strings.Join(parts[:3], "/") + "/"
-	}
-	return parts[0] + "/"
-}
-
-func (w *World) write(key string, value []byte) {
-	in := folder(key)
-	if value == nil {
-		delete(w.store, key)
-		delete(w.under[in], key)
-		return
-	}
-	if w.under[in] == nil {
-		w.under[in] = map[string]bool{}
-	}
-	w.under[in][key] = true
-	w.store[key] = stored{value, w.rev}
-}
-
 func (w *World) drop(a *activation) {
 	w.acts[a.ref] = slices.DeleteFunc(w.acts[a.ref], func(x *activation) bool { return x == a })
 	for _, key := range sorted(a.deferred) {
@@ -310,21 +268,6 @@ func (w *World) handle(a *activation, m actors.Message, reply func(actors.Messag
 	}
 	a.state = turn.State
 	w.perform(a, turn.Effects, reply)
-}
-
-func (w *World) commit(a *activation, t actors.Turn) bool {
-	key := actors.RecordKey(a.ref)
-	if w.store[key].rev != a.rev {
-		return false
-	}
-	w.rev++
-	a.rev = w.rev
-	w.write(key, t.State.Encoded())
-	for _, wr := range t.Writes {
-		w.write(wr.Key, wr.Value)
-	}
-	w.dirty = append(w.dirty, a.ref)
-	return true
 }
 
 func (w *World) perform(a *activation, effects []actors.Effect, reply func(actors.Message, error)) {
@@ -414,32 +357,6 @@ func (w *World) refs() []actors.Ref {
 	}
 	slices.SortFunc(refs, func(a, b actors.Ref) int { return strings.Compare(a.String(), b.String()) })
 	return refs
-}
-
-// nudge wakes whoever has work outstanding, as the shell and its sweep do.
-func (w *World) nudge() {
-	for _, key := range w.rowKeys(actors.UnsettledPrefix) {
-		if ref, ok := actors.ParseUnsettledKey(key); ok {
-			w.dropStale(ref)
-			w.deliver(ref, &messages.Nudged{}, nil)
-		}
-	}
-	w.after(time.Second, w.nudge)
-}
-
-// splitTime is how long two nodes may both think that a grain is theirs.
-const splitTime = 5 * time.Second
-
-// dropStale is what the shell does before every nudge and when a split heals: it
-// compares its revision with the store's, and an activation that is stale stops.
-// Else it would go on asking for what was done long ago, or deaf to what is new,
-// changing nothing and so losing no race.
-func (w *World) dropStale(ref actors.Ref) {
-	for _, a := range slices.Clone(w.acts[ref]) {
-		if a.rev != w.store[actors.RecordKey(ref)].rev {
-			w.drop(a)
-		}
-	}
 }
 
 // step performs the next event and whatever strikes after it.
