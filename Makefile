@@ -15,7 +15,7 @@ export GOFLAGS := -tags=$(TAGS) -buildvcs=false
 TOOL_FLAGS     := -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint proto proto-check imports sim e2e fuzz consul clean setup-build setup-test
+.PHONY: help build run cluster cluster-stop chaos test bench lint proto proto-check imports sim e2e fuzz consul clean setup-build setup-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,15 @@ sim: ## the whole cloud simulated: RUNS histories from SEED on
 
 e2e: setup-test build ## only the tests with real processes, a real machine and the openstack client
 	TROUPE_TEST_REQUIRE_LIBVIRT=1 $(GO) test -count=1 -timeout 20m -v ./e2e/...
+
+cluster: build ## Consul and a cloud of three nodes on 127.0.0.1, which go on running
+	@scripts/cluster.sh start $(RUN_DIR)/cluster
+
+cluster-stop: ## end them; the data stays
+	@scripts/cluster.sh stop $(RUN_DIR)/cluster
+
+chaos: setup-test ## faults on three nodes and three Consul servers for MINUTES (default 30); SEED=n again
+	$(GO) test -count=1 -timeout $$(( $(or $(MINUTES),30) + 20 ))m -v ./e2e/chaos -run TestFaults -minutes=$(or $(MINUTES),30) $(if $(filter-out 1,$(SEED)),-seed=$(SEED))
 
 bench: build ## the benchmarks, printed as a table
 	bin/troupe bench
@@ -84,7 +93,7 @@ clean: ## remove what make built; the cloud's data in run/ stays
 setup-build:
 	@command -v gcc >/dev/null || scripts/setup.sh build
 
-setup-test:
+setup-test: consul
 	@scripts/setup.sh build test
 
 $(TOOLS)/staticcheck: tools/go.mod

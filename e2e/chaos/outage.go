@@ -10,7 +10,7 @@ import (
 // good answer through any node, while somebody asked for it.
 type outages struct {
 	mu      sync.Mutex
-	since   map[string]time.Time // "read"/"write" and object: the first failure since the last success
+	since   map[string]time.Time // "read"/"write" and object: when the first request since the last success was sent
 	longest map[string]time.Duration
 	odds    []error
 }
@@ -19,18 +19,22 @@ func newOutages() *outages {
 	return &outages{since: map[string]time.Time{}, longest: map[string]time.Duration{}}
 }
 
-// saw notes one answer.
-func (o *outages) saw(what string, _ int, object string, good bool) {
+// saw notes one answer to a request that was sent at began. An object is out of
+// reach from the sending of the first request without a good answer until the
+// next good one; a good answer that took long is an outage as well.
+func (o *outages) saw(what, object string, began time.Time, good bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	key := what + " " + object
-	began, failing := o.since[key]
+	first, failing := o.since[key]
 	switch {
-	case good && failing:
+	case good && !failing:
 		o.longest[what] = max(o.longest[what], time.Since(began))
+	case good:
+		o.longest[what] = max(o.longest[what], time.Since(first))
 		delete(o.since, key)
-	case !good && !failing:
-		o.since[key] = time.Now()
+	case !failing || began.Before(first):
+		o.since[key] = began
 	}
 }
 
