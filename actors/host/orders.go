@@ -155,7 +155,11 @@ func done(s State, now time.Time, m *messages.DriverDone) (State, []actors.Effec
 	// the instance may say what is in the way.
 	c.Working = ends(c.Kind)
 	c.Spec, c.Power, c.Absent = nil, m.Power, m.Absent
-	if c.Kind != messages.OrderKind_ORDER_KIND_LOOK { // a look has no error but the one it was given for
+	if c.Kind == messages.OrderKind_ORDER_KIND_LOOK {
+		// Its only error is the one it was given for. The instance may not wait for
+		// it, so it is told until it is taken.
+		c.Untold = true
+	} else {
 		c.ErrorKind, c.Error = m.ErrorKind, m.Error
 	}
 	c.Seq++
