@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/singleflight"
 	"google.golang.org/grpc"
 
 	"github.com/troupe-cloud/troupe/cluster/view"
@@ -95,6 +96,7 @@ type Images struct {
 	stopping sync.RWMutex // keeps work from beginning after Close
 
 	fetches  chan struct{} // slots
+	summing  singleflight.Group
 	checks   chan struct{} // one content is read to be checked at a time
 	serving  atomic.Int64
 	changed  chan struct{} // the view is another

@@ -49,8 +49,8 @@ func (p *peers) Keep(ctx context.Context, st *blobs.Staged) (func(context.Contex
 		}
 		targets = append(targets, m)
 	}
-	if len(order) == 0 { // no member, or nobody can hold: this copy is all there is
-		here, need = p.cfg.View() == nil, 1
+	if len(order) == 0 {
+		return nil, errors.Join(fmt.Errorf("this node knows of none that can hold a content: %w", messages.Unavailable), local(ctx))
 	}
 	if here {
 		need--
@@ -150,8 +150,8 @@ func (p *peers) haveKept(ctx context.Context, m view.Member, sha256, token strin
 	if err != nil {
 		return err
 	}
-	for got := int64(-1); ; {
-		k, err := next()
+	for {
+		k, err := next() // each one says that the node is at it; that it gets on, it sees to itself
 		switch {
 		case errors.Is(err, io.EOF):
 			return fmt.Errorf("node %s did not say that it has kept the content: %w", m.Name, messages.Unavailable)
@@ -159,10 +159,8 @@ func (p *peers) haveKept(ctx context.Context, m view.Member, sha256, token strin
 			return err
 		case k.Kept:
 			return nil
-		case k.Bytes > got:
-			got = k.Bytes
-			watchdog.Reset(2 * p.limits.StallTime)
 		}
+		watchdog.Reset(2 * p.limits.StallTime)
 	}
 }
 

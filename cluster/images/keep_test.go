@@ -88,6 +88,23 @@ func TestUploadWithoutEnoughNodes(t *testing.T) {
 	}
 }
 
+// TestUploadByWhoIsNoMember: nobody could be told to keep it.
+func TestUploadByWhoIsNoMember(t *testing.T) {
+	w := newWorld(t, 1, quick())
+	w.view.Store(nil)
+	b, sum := content(piece)
+	st, err := w.nodes["n0"].Stage(t.Context(), bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Keep(t.Context()); !errors.Is(err, messages.Unavailable) {
+		t.Errorf("got %v", err)
+	}
+	if err := w.nodes["n0"].Discard(t.Context(), sum, w.isWanted); err != nil || len(w.holders(sum)) != 0 {
+		t.Errorf("left on %v, %v", w.holders(sum), err)
+	}
+}
+
 // TestHoldsEndByThemselves: the node that took an upload died before it announced.
 func TestHoldsEndByThemselves(t *testing.T) {
 	limits := quick()

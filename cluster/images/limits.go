@@ -48,7 +48,7 @@ const (
 	maxBatch      = 1024             // contents that one question is about
 	maxOthers     = 8                // names in one answer
 	maxRestarts   = 3                // fetches from the start, because the sums were wrong
-	askTime       = 3 * time.Second  // for a question that is answered from memory
+	askTime       = 10 * time.Second // for a question that is answered from memory, by a node that may be busy
 	sumsTime      = 10 * time.Minute // for sums that may have to be made of a terabyte
 	partialLife   = 10 * time.Minute // of a part that nobody goes on with
 	graveTime     = 10 * time.Minute // in which a repair does not bring back what was discarded

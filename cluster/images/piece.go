@@ -24,31 +24,44 @@ type writeError struct{ error }
 
 func (w writeError) Unwrap() error { return w.error }
 
-// sums asks for a content's sums, until somebody gives them.
+// sums asks for a content's sums, until somebody gives them, or for StallTime
+// nobody answers.
 func (p *pool) sums(ctx context.Context) (*blobs.Sums, *source, error) {
-	if err := p.look(ctx); err != nil {
-		return nil, nil, err
-	}
+	deadline := time.Now().Add(p.i.limits.StallTime)
 	for {
-		s := p.anyone()
-		if s == nil {
-			if err := p.look(ctx); err != nil {
-				return nil, nil, err
+		err := p.look(ctx)
+		for s := p.anyone(); err == nil && s != nil; s = p.anyone() {
+			var sums *blobs.Sums
+			if sums, err = p.i.askSums(ctx, s, p.sha256); err == nil {
+				return sums, s, nil
 			}
-			if s = p.anyone(); s == nil {
-				return nil, nil, fmt.Errorf("no node has sound sums of the content %s: %w", p.sha256, messages.Unavailable)
+			if p.failed(s); errors.Is(err, messages.NotFound) {
+				p.lost(s)
 			}
+			err = ctx.Err()
 		}
-		sums, err := p.i.askSums(ctx, s, p.sha256)
-		if err == nil {
-			return sums, s, nil
+		switch {
+		case ctx.Err() != nil || errors.Is(err, messages.NotFound):
+			return nil, nil, err
+		case time.Now().After(deadline):
+			return nil, nil, errors.Join(fmt.Errorf("no node gives the sums of the content %s: %w", p.sha256, messages.Unavailable), err)
 		}
-		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
+		if err := p.pause(ctx); err != nil {
+			return nil, nil, err
 		}
-		if p.failed(s); errors.Is(err, messages.NotFound) {
-			p.lost(s)
-		}
+		p.forgive()
+	}
+}
+
+// pause waits a while, never for as long as others do.
+func (p *pool) pause(ctx context.Context) error {
+	timer := time.NewTimer(maxPauses*p.i.limits.Pause/2 + rand.N(maxPauses*p.i.limits.Pause))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 type pool struct {
 	i      *Images
 	sha256 string
+	asking sync.WaitGroup // to be waited for when nothing is fetched any more
 
 	mu      sync.Mutex
 	sources map[string]*source // by name
@@ -36,6 +37,7 @@ type source struct {
 	until    time.Time // it is busy or broken, and not to be asked before
 	pause    time.Duration
 	open     int  // requests under way
+	asked    bool // what it has, and has not answered
 	failures int  // in a row
 	wrong    bool // what came from it was not the content
 	badSums  bool
@@ -135,6 +137,9 @@ func (p *pool) look(ctx context.Context) error {
 	silent := p.ask(ctx, p.due(everybody))
 	p.mu.Lock()
 	p.again = time.Now().Add(3 * maxPauses * p.i.limits.Pause) // it was many who were asked
+	for _, s := range p.sources {
+		silent += btoi(s.asked) // by a question before this one
+	}
 	p.mu.Unlock()
 	switch {
 	case p.help():
@@ -155,7 +160,7 @@ func (p *pool) due(limit int) (all []*source) {
 	now := time.Now()
 	for _, s := range p.sources {
 		fresh := s.whole || now.Sub(s.told) < maxPauses*p.i.limits.Pause
-		if !s.wrong && !(fresh && !s.told.IsZero()) && (now.After(s.until) || s.told.IsZero()) {
+		if !s.wrong && !s.asked && !(fresh && !s.told.IsZero()) && (now.After(s.until) || s.told.IsZero()) {
 			all = append(all, s)
 		}
 		if len(all) == limit {
@@ -183,30 +188,52 @@ func (p *pool) help() bool {
 }
 
 // maxAsking is how many are asked at once.
-const maxAsking = 16
+const maxAsking = 8
 
-// ask asks sources what they have, and answers how many gave no answer.
+// ask asks sources what they have, until one can help: the others that were asked
+// by then may answer later. It answers how many gave no answer. So a node that
+// hangs delays nothing, and when many are slow not everybody is asked.
 func (p *pool) ask(ctx context.Context, who []*source) (silent int) {
-	var wg sync.WaitGroup
-	var mu sync.Mutex
+	answered := make(chan bool, len(who))
+	enough := make(chan struct{})
+	defer close(enough)
 	slots := make(chan struct{}, maxAsking)
 	for _, s := range who {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			held, err := p.i.have(ctx, s.member, true, p.sha256)
-			if err != nil {
-				mu.Lock()
-				silent++
-				mu.Unlock()
-				p.failed(s)
-				return
+		p.mu.Lock()
+		s.asked = true
+		p.mu.Unlock()
+		p.asking.Go(func() {
+			told := false
+			select {
+			case slots <- struct{}{}:
+				told = p.askOne(ctx, s)
+				<-slots
+			case <-enough:
 			}
-			p.told(s, held[0])
+			p.mu.Lock()
+			s.asked = false
+			p.mu.Unlock()
+			answered <- told
 		})
 	}
-	wg.Wait()
+	for range who {
+		if !<-answered {
+			silent++
+		} else if p.help() {
+			break
+		}
+	}
 	return silent
+}
+
+func (p *pool) askOne(ctx context.Context, s *source) bool {
+	held, err := p.i.have(ctx, s.member, true, p.sha256)
+	if err != nil {
+		p.failed(s)
+		return false
+	}
+	p.told(s, held[0])
+	return true
 }
 
 // told notes what a source has said.

@@ -37,19 +37,21 @@ type loading struct {
 // Open reads a content from whoever has it, as long as ctx lasts.
 func (p *peers) Open(ctx context.Context, sha256 string) (blobs.Content, error) {
 	pool := newPool(p.Images, sha256, "")
+	ctx, cancel := context.WithCancel(ctx)
 	sums, _, err := pool.sums(ctx)
 	if err != nil {
+		cancel()
+		pool.asking.Wait()
 		return nil, err
 	}
-	r := &remote{pool: pool, sums: sums, pieces: map[int]*loading{}}
-	r.ctx, r.cancel = context.WithCancel(ctx)
-	return r, nil
+	return &remote{pool: pool, ctx: ctx, cancel: cancel, sums: sums, pieces: map[int]*loading{}}, nil
 }
 
 // Close ends what is being read ahead.
 func (r *remote) Close() error {
 	r.cancel()
 	r.work.Wait()
+	r.asking.Wait()
 	return nil
 }
 

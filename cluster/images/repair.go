@@ -25,7 +25,7 @@ func (p *peers) Repair(ctx context.Context, sha256 []string) error {
 	if len(sha256) == 0 {
 		return nil
 	}
-	lacking, err := p.lacking(ctx, sha256)
+	lacking, asked, err := p.lacking(ctx, sha256)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (p *peers) Repair(ctx context.Context, sha256 []string) error {
 		})
 	}
 	_ = g.Wait()
-	p.settle(sha256, lacking)
+	p.settle(asked, lacking)
 	if len(failed) > 0 {
 		return fmt.Errorf("%d of %d contents have too few copies: %w", len(failed), len(sha256), failed[0])
 	}
@@ -64,20 +64,24 @@ func (p *peers) unsettled() (all []string) {
 }
 
 // lacking asks the keepers of the contents, all in one question each, and answers
-// which of them lack which. One that does not answer may lack it.
-func (p *peers) lacking(ctx context.Context, sha256 []string) (map[string][]view.Member, error) {
+// which of them lack which, and which keepers each content had when they were
+// asked. One that does not answer may lack it.
+func (p *peers) lacking(ctx context.Context, sha256 []string) (lacking map[string][]view.Member, asked map[string]string, err error) {
 	if p.cfg.View() == nil {
-		return nil, fmt.Errorf("this node is no member: %w", messages.Unavailable)
+		return nil, nil, fmt.Errorf("this node is no member: %w", messages.Unavailable)
 	}
 	ask, who := map[string][]string{}, map[string]view.Member{}
+	asked = map[string]string{}
 	for _, content := range sha256 {
-		for _, m := range p.keepers(content) {
+		keepers := p.keepers(content)
+		asked[content] = starts(keepers)
+		for _, m := range keepers {
 			if !p.isSelf(m) {
 				ask[m.Name], who[m.Name] = append(ask[m.Name], content), m
 			}
 		}
 	}
-	lacking := map[string][]view.Member{}
+	lacking = map[string][]view.Member{}
 	for name, contents := range ask {
 		for batch := range slices.Chunk(contents, maxBatch) {
 			held, err := p.have(ctx, who[name], false, batch...)
@@ -88,7 +92,7 @@ func (p *peers) lacking(ctx context.Context, sha256 []string) (map[string][]view
 			}
 		}
 	}
-	return lacking, ctx.Err()
+	return lacking, asked, ctx.Err()
 }
 
 // repairOne has each of the keepers that lack a content fetch it, if it is wanted.
@@ -112,14 +116,15 @@ func (p *peers) repairOne(ctx context.Context, sha256 string, by []view.Member) 
 	return errors.Join(failed...)
 }
 
-// settle notes which contents were in order by themselves. Those that were
-// repaired are looked at once more.
-func (p *peers) settle(sha256 []string, lacking map[string][]view.Member) {
+// settle notes which contents were in order by themselves, with the keepers that
+// were asked: by now there may be others. Those that were repaired are looked at
+// once more.
+func (p *peers) settle(asked map[string]string, lacking map[string][]view.Member) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, content := range sha256 {
+	for content, keepers := range asked {
 		if len(lacking[content]) == 0 {
-			p.inOrder[content] = starts(p.keepers(content))
+			p.inOrder[content] = keepers
 		}
 	}
 	for content := range p.inOrder {

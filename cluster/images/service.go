@@ -6,6 +6,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/troupe-cloud/troupe/drivers/blobs"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -126,11 +127,24 @@ func (i *Images) serveSums(ctx context.Context, in *messages.AskBlob) (*messages
 	if err := named(in.Sha256); err != nil {
 		return nil, err
 	}
-	sums, err := i.local.Sums(ctx, in.Sha256)
+	sums, err := i.sumsOf(ctx, in.Sha256)
 	if err != nil {
 		return nil, err
 	}
 	return &messages.BlobSums{Size: sums.Size, PieceBytes: sums.PieceBytes, Sums: sums.Joined()}, nil
+}
+
+// sumsOf makes sums once, however many ask for them at once: the whole content may
+// have to be read.
+func (i *Images) sumsOf(ctx context.Context, sha256 string) (*blobs.Sums, error) {
+	done := i.summing.DoChan(sha256, func() (any, error) { return i.local.Sums(i.ctx, sha256) })
+	select {
+	case r := <-done:
+		sums, _ := r.Val.(*blobs.Sums)
+		return sums, r.Err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (i *Images) serveRelease(_ context.Context, in *messages.ReleaseBlob) (*messages.Done, error) {

@@ -31,6 +31,9 @@ type transfer struct {
 // Fetch brings a content from other nodes. What was fetched before goes on.
 func (p *peers) Fetch(ctx context.Context, sha256, from string) error {
 	pool := newPool(p.Images, sha256, from)
+	ctx, cancel := context.WithCancel(ctx)
+	defer pool.asking.Wait()
+	defer cancel()
 	for range maxRestarts {
 		err := p.transfer(ctx, pool)
 		if !errors.Is(err, blobs.ErrCorrupt) {
