@@ -10,7 +10,15 @@ const module = "github.com/troupe-cloud/troupe"
 
 // order is the architecture: a package imports only what stands to its left, or
 // in its own room. The last rooms hold tests of the whole.
-var order = []string{"scripts", "messages", "drivers", "actors", "cluster", "gateway", "cmd", "e2e"}
+var order = []string{"scripts", "messages", "drivers", "actors", "cluster", "gateway", "client", "examples", "cmd", "e2e"}
+
+// narrow are rooms that other people's programs are built with: of the rooms to
+// their left they see only these, so that neither the runtime nor a dialect comes
+// along. Their tests may use all that stands to their left.
+var narrow = map[string][]string{
+	"client":   {"client", "messages", "cluster/peer", "cluster/pki", "cluster/view"},
+	"examples": {"examples", "client", "messages"},
+}
 
 // owners names the one room that may import a module from outside.
 var owners = map[string]string{
@@ -19,6 +27,10 @@ var owners = map[string]string{
 	"libvirt.org/go/libvirt":            "drivers/libvirt",
 	"libvirt.org/go/libvirtxml":         "drivers/libvirt",
 }
+
+// light are the packages that client programs are built with: none of them may
+// import what owners names, though their room may. Their tests may.
+var light = []string{"cluster/peer", "cluster/pki", "cluster/view", "cluster/store"}
 
 // impure is what no decision may touch: clocks, I/O, loggers, locks, chance.
 var impure = []string{
@@ -61,11 +73,44 @@ func check(p pkg) []string {
 			wrong = append(wrong, msg)
 		}
 	}
+	if slices.Contains(light, here) {
+		for _, imported := range p.Imports {
+			if heavy(imported) {
+				wrong = append(wrong, fmt.Sprintf("%s: client programs are built with it, and it may not import %s", here, imported))
+			}
+		}
+	}
+	wrong = append(wrong, tooMuch(here, room, p.Imports)...)
 	if pure(here) {
 		for _, imported := range p.Imports {
 			if slices.ContainsFunc(impure, func(i string) bool { return within(imported, i) && !allowed(imported) }) {
 				wrong = append(wrong, fmt.Sprintf("%s: a decision may not import %s", here, imported))
 			}
+		}
+	}
+	return wrong
+}
+
+// heavy says whether a module from outside belongs to one room only.
+func heavy(imported string) bool {
+	for outside := range owners {
+		if within(imported, outside) {
+			return true
+		}
+	}
+	return false
+}
+
+// tooMuch are the sentences against what a narrow room imports.
+func tooMuch(here, room string, imports []string) (wrong []string) {
+	sees, ok := narrow[room]
+	if !ok {
+		return nil
+	}
+	for _, imported := range imports {
+		inside, ours := strings.CutPrefix(imported, module+"/")
+		if ours && !slices.ContainsFunc(sees, func(root string) bool { return inside == root || room == root && within(inside, root) }) {
+			wrong = append(wrong, fmt.Sprintf("%s: may import of the module only %s, not %s", here, strings.Join(sees, ", "), inside))
 		}
 	}
 	return wrong

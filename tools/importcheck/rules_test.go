@@ -31,6 +31,16 @@ func TestCheck(t *testing.T) { // table: one row, one import
 		"the simulator may throw dice":      {"actors/sim", "math/rand/v2", false, ""},
 		"a logger in a decision":            {"actors", "github.com/rs/zerolog", false, "may not import"},
 		"a logger in the runtime":           {"cluster", "github.com/rs/zerolog", false, ""},
+		"a client and the transport":        {"client", module + "/cluster/peer", false, ""},
+		"a client and the runtime":          {"client", module + "/cluster", false, "only client, messages"},
+		"a client and a dialect":            {"client", module + "/gateway/native", false, "only client, messages"},
+		"the test of a client and a node":   {"client", module + "/cluster", true, ""},
+		"an example and the library":        {"examples/watchserver", module + "/client", false, ""},
+		"an example and the transport":      {"examples/watchserver", module + "/cluster/peer", false, "only examples, client"},
+		"the transport and the runtime":     {"cluster/peer", "github.com/asynkron/protoactor-go/actor", false, "client programs"},
+		"its test and the runtime":          {"cluster/peer", "github.com/asynkron/protoactor-go/actor", true, ""},
+		"a measurement and the runtime":     {"cluster/peer/rates", "github.com/asynkron/protoactor-go/actor", false, ""},
+		"a client of the client":            {"gateway/native", module + "/client", false, "stands to its right"},
 		"a name that only begins like ours": {"actors/host", "nettle", false, ""},
 	} {
 		p := pkg{ImportPath: module + "/" + tt.here}
