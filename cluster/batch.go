@@ -205,6 +205,9 @@ func (c *commit) start(then func(revision uint64, err error)) {
 // somebody else's.
 func (c *commit) certain(revision uint64, err error) (uint64, error) {
 	for try := 1; try < commitTries && errors.Is(err, messages.Unavailable); try++ {
+		if errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrClosed) {
+			break // nothing was decided, and nothing will be
+		}
 		time.Sleep(jitter(commitPause << try))
 		back, found, readErr := c.readBack()
 		switch {
