@@ -45,14 +45,26 @@ func (w *World) rows(ref actors.Ref) []string {
 
 // read is a grain's state as the store holds it.
 func read[S any](w *World, ref actors.Ref) S {
+	rev := w.store[actors.RecordKey(ref)].rev
+	if r, ok := w.reads[ref]; ok && r.rev == rev { // every commit writes the record
+		s, _ := r.value.(S)
+		return s
+	}
 	kind := w.kinds[ref.Kind]
 	record, rows := w.load(&activation{ref: ref}, kind)
 	st, err := kind.Open(record, rows)
 	if err != nil {
 		w.fail("read %v: %w", ref, err)
 	}
+	w.reads[ref] = seenState{rev, st.Value()}
 	s, _ := st.Value().(S)
 	return s
+}
+
+// seenState is a state as it was read, and at which revision.
+type seenState struct {
+	rev   uint64
+	value any
 }
 
 // oneDomainPerInstance: of all the machines of an instance, all but one are on hosts

@@ -77,7 +77,8 @@ type World struct {
 	disks map[string]*disk // on storage that all hosts share; nil: each has its own
 
 	users *users
-	dirty []actors.Ref    // committed since the invariants were checked
+	dirty []actors.Ref // committed since the invariants were checked
+	reads map[actors.Ref]seenState
 	gone  map[string]bool // instances seen deleted
 	trace []string
 	err   error
@@ -90,7 +91,7 @@ func New(seed uint64, kinds []actors.Kind, n int, f Faults) *World {
 	w := &World{
 		rng: rand.New(rand.NewPCG(seed, 0x7472_6f75_7065)), faults: f, kinds: map[string]actors.Kind{},
 		store: map[string]stored{}, under: map[string]map[string]bool{}, acts: map[actors.Ref][]*activation{}, board: map[string]*messages.HostFacts{},
-		gone: map[string]bool{},
+		gone: map[string]bool{}, reads: map[actors.Ref]seenState{},
 	}
 	for _, k := range kinds {
 		w.kinds[k.Name()] = k
