@@ -179,6 +179,17 @@ func (c *Cluster) Leader(from int) (int, error) {
 	return 0, fmt.Errorf("the leader is %q, none of ours", addr)
 }
 
+// Processes are the ids of those that run.
+func (c *Cluster) Processes() []int {
+	var all []int
+	for _, s := range c.servers {
+		if s.cmd != nil {
+			all = append(all, s.cmd.Process.Pid)
+		}
+	}
+	return all
+}
+
 // Close kills what runs.
 func (c *Cluster) Close() {
 	for i := range c.servers {

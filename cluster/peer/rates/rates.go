@@ -52,7 +52,7 @@ func Peer(ctx context.Context, callers int, during time.Duration) (callsPerSecon
 	}
 	for i := range nodes {
 		name := fmt.Sprint("rate-", i)
-		source, err := selfIssued(ca, name)
+		source, err := SelfIssued(ca, name)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -118,8 +118,8 @@ func rateOf(ctx context.Context, callers int, during time.Duration, one func() e
 	return float64(len(sorted)) / took.Seconds(), sorted[len(sorted)/2], nil
 }
 
-// selfIssued is the certificate of a node that exists for a measurement.
-func selfIssued(ca *pki.CA, name string) (*pki.Source, error) {
+// SelfIssued is the certificate of a node that exists for a measurement.
+func SelfIssued(ca *pki.CA, name string) (*pki.Source, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ func Remote(ctx context.Context, callers int, during time.Duration) (callsPerSec
 	}
 	var systems [2]*actor.ActorSystem
 	for i := range systems {
-		source, err := selfIssued(ca, fmt.Sprint("raw-", i))
+		source, err := SelfIssued(ca, fmt.Sprint("raw-", i))
 		if err != nil {
 			return 0, 0, err
 		}

@@ -1,7 +1,8 @@
-// Package bench owns the benchmarks of the whole: it starts `troupe dev` as a
-// process of its own over simulated hosts, loads it over loopback, and prints
-// one table that holds each number against what it was wanted to be and against
-// what the store and the actor library do by themselves on the same machine.
+// Package bench owns the benchmarks of the whole: it starts `troupe dev`, or
+// Consul and several `troupe node`, as processes of its own over simulated hosts,
+// loads them over loopback, and prints one table that holds each number against
+// what it was wanted to be and against what the store and the actor library do by
+// themselves on the same machine.
 package bench
 
 import (
@@ -11,6 +12,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -20,6 +22,8 @@ import (
 // settings is what `troupe bench` was told.
 type settings struct {
 	servers, hosts, clients, idle int
+	nodes, kills, fleet           int
+	sizes                         []int
 	during                        time.Duration
 	dir                           string
 }
@@ -30,8 +34,26 @@ type run struct {
 	ctx    context.Context
 	notes  io.Writer // progress, for people
 	rows   []row
-	cloud  *process
 	tokens string
+
+	cloud *process // of one node
+	group *group   // of several
+}
+
+// gateways are where the cloud answers: http://host:port.
+func (r *run) gateways() []string {
+	if r.group == nil {
+		return []string{r.cloud.base}
+	}
+	return r.group.gateways()
+}
+
+// home is the data folder where the administrator's credentials are.
+func (r *run) home() string {
+	if r.group == nil {
+		return r.cloud.data
+	}
+	return r.group.members[0].data
 }
 
 // row is one line of the table.
@@ -48,6 +70,7 @@ type part struct {
 	do   func(*run) error
 }
 
+// parts are those over one node.
 var parts = []part{
 	{"what the machine can do", raw},
 	{"scheduling decisions", schedule},
@@ -57,6 +80,18 @@ var parts = []part{
 	{"many idle servers", many},
 }
 
+// clusterParts are those over several.
+var clusterParts = []part{
+	{"Consul and the store in it", rawConsul},
+	{"a call to another node", rawCrossing},
+	{"create until ACTIVE through every node", createAcross},
+	{"requests that cross nodes", crossing},
+	{"nodes leave", leaves},
+	{"nodes are killed", kills},
+	{"decisions over the hosts of every node", fleet},
+	{"the cost of growing", growth},
+}
+
 // Command is `troupe bench`.
 func Command() *cobra.Command {
 	var s settings
@@ -64,22 +99,45 @@ func Command() *cobra.Command {
 		Use: "bench", Short: "Measure a cloud on this machine, over loopback", Args: cobra.NoArgs,
 		Long: "Measure a cloud on this machine: a `troupe dev` of its own over simulated hosts, in a folder that is\n" +
 			"removed afterwards, loaded by this process over loopback. Progress goes to standard error, one table\n" +
-			"to standard output.",
+			"to standard output.\n\n" +
+			"With --nodes it is a cluster instead: a Consul server with its disk, and so many `troupe node`, with\n" +
+			"mutual TLS between them. TROUPE_CONSUL names a consul; without it, it is what `make consul` provides,\n" +
+			"or the one on the PATH. TROUPE_PPROF reaches the first node.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
 	}
 	f := c.Flags()
 	f.IntVar(&s.servers, "servers", 20000, "servers to create")
 	f.IntVar(&s.hosts, "hosts", 200, "hosts to simulate")
 	f.IntVar(&s.clients, "clients", 64, "clients at once")
+	f.IntVar(&s.nodes, "nodes", 1, "nodes of the cloud; more than one are a cluster, and other things are measured")
+	f.IntVar(&s.kills, "kills", 10, "of a cluster: how often a node is killed")
+	f.IntVar(&s.fleet, "fleet-hosts", 3334, "of a cluster: hosts of each node, for scheduling decisions")
+	f.IntSliceVar(&s.sizes, "sizes", []int{3, 10, 30}, "of a cluster: how many members idle clusters have, in rising order")
 	f.IntVar(&s.idle, "idle-servers", 100000, "idle servers whose memory is measured; 0: none")
 	f.DurationVar(&s.during, "during", 3*time.Second, "how long each rate is measured")
 	f.StringVar(&s.dir, "dir", "", "folder for the data, on the disk that is to be measured; by default a temporary one")
 	return c
 }
 
-func (s settings) run(cmd *cobra.Command) (err error) {
-	if s.servers < 1 || s.hosts < 1 || s.clients < 1 || s.idle < 0 || s.during <= 0 {
+func (s settings) check() error {
+	if s.servers < 1 || s.hosts < 1 || s.clients < 1 || s.idle < 0 || s.during <= 0 || s.nodes < 1 {
 		return errors.New("every number has to be positive")
+	}
+	if s.nodes == 1 {
+		return nil
+	}
+	if s.nodes < 3 || s.hosts < s.nodes || s.servers < s.nodes || s.kills < 1 || s.fleet < 1 || len(s.sizes) == 0 {
+		return errors.New("a cluster is of 3 nodes or more, with a host and a server each, and every number has to be positive")
+	}
+	if s.sizes[0] < 1 || !slices.IsSorted(s.sizes) {
+		return errors.New("--sizes have to be positive and rising")
+	}
+	return nil
+}
+
+func (s settings) run(cmd *cobra.Command) (err error) {
+	if err := s.check(); err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp(s.dir, "troupe-bench-")
 	if err != nil {
@@ -88,12 +146,15 @@ func (s settings) run(cmd *cobra.Command) (err error) {
 	defer os.RemoveAll(dir)
 	s.dir = dir
 	r := &run{settings: s, ctx: cmd.Context(), notes: cmd.ErrOrStderr()}
-	defer func() {
-		if r.cloud != nil {
-			err = errors.Join(err, r.cloud.stop())
+	defer func() { err = errors.Join(err, r.close(err != nil)) }()
+	todo := parts
+	if s.nodes > 1 {
+		todo = clusterParts
+		if r.group, err = newGroup(r.ctx, s.nodes, dir); err != nil {
+			return err
 		}
-	}()
-	for _, p := range parts {
+	}
+	for _, p := range todo {
 		fmt.Fprintf(r.notes, "== %s\n", p.name)
 		if err := p.do(r); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", p.name, err), r.print(cmd.OutOrStdout()))
@@ -101,6 +162,27 @@ func (s settings) run(cmd *cobra.Command) (err error) {
 	}
 	return r.print(cmd.OutOrStdout())
 }
+
+// close ends what still runs; where something has failed, it shows what the nodes said.
+func (r *run) close(failed bool) error {
+	if r.cloud != nil {
+		return r.cloud.stop()
+	}
+	if r.group == nil {
+		return nil
+	}
+	err := r.group.close()
+	for _, m := range r.group.members {
+		if (failed || err != nil) && m.process != nil {
+			said := m.process.stderr.Bytes()
+			fmt.Fprintf(r.notes, "%s: %s\n", m.name, said[max(0, len(said)-lastWords):])
+		}
+	}
+	return err
+}
+
+// lastWords is how many bytes of what a node logged are shown after a failure.
+const lastWords = 4 << 10
 
 func (r *run) print(w io.Writer) error {
 	fmt.Fprintf(w, "%d CPUs, %s %s/%s, %s\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH,

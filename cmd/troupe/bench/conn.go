@@ -3,9 +3,11 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -13,6 +15,7 @@ import (
 // conn is one kept HTTP connection. It is as plain as it can be, so that what
 // is measured is the cloud and not its client.
 type conn struct {
+	base string // that it was dialled for
 	c    net.Conn
 	r    *bufio.Reader
 	body []byte
@@ -25,7 +28,7 @@ func dial(base string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{c: c, r: bufio.NewReaderSize(c, 64<<10)}, nil
+	return &conn{base: base, c: c, r: bufio.NewReaderSize(c, 64<<10)}, nil
 }
 
 func (c *conn) close() { c.c.Close() }
@@ -87,6 +90,18 @@ func (c *conn) do(req []byte) (status int, body []byte, err error) {
 	c.body = c.body[:length]
 	_, err = io.ReadFull(c.r, c.body)
 	return status, c.body, err
+}
+
+// get sends a request, and decodes the answer, which has to be a good one.
+func (c *conn) get(req []byte, answer any) error {
+	status, body, err := c.do(req)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return fmt.Errorf("status %d: %.300s", status, body)
+	}
+	return json.Unmarshal(body, answer)
 }
 
 // chunks reads a chunked body (RFC 9112, 7.1) into c.body.

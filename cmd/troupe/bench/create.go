@@ -32,7 +32,7 @@ const (
 
 // login makes a client of the cloud, a project without limits and an image.
 func (r *run) login() (image string, err error) {
-	auth, _, _, err := clouds.Parse(clouds.WithCloudName("troupe"), clouds.WithLocations(filepath.Join(r.cloud.data, "clouds.yaml")))
+	auth, _, _, err := clouds.Parse(clouds.WithCloudName("troupe"), clouds.WithLocations(filepath.Join(r.home(), "clouds.yaml")))
 	if err != nil {
 		return "", err
 	}
@@ -114,7 +114,7 @@ func (r *run) post(image string, n, rate int) ([]time.Duration, error) {
 	err := r.all(func(client int, c *conn) error {
 		for i := left.Add(-1); i >= 0; i = left.Add(-1) {
 			body := fmt.Sprintf(`{"server":{"name":"bench-%d","imageRef":%q,"flavorRef":%q,"networks":"auto"}}`, i, image, flavor)
-			req := request("POST", r.cloud.base, "/compute/v2.1/servers", r.tokens, body)
+			req := request("POST", c.base, "/compute/v2.1/servers", r.tokens, body)
 			began := time.Now()
 			if rate > 0 {
 				began = start.Add(time.Duration(int64(n)-i) * time.Second / time.Duration(rate))
@@ -155,14 +155,16 @@ func (r *run) patient(c *conn, req []byte, want int) error {
 	return errors.New("the cloud was too busy for too long")
 }
 
-// all runs do with every client at once, each with a connection of its own.
+// all runs do with every client at once, each with a connection of its own; the
+// gateways take turns.
 func (r *run) all(do func(client int, c *conn) error) error {
 	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
 	var group sync.WaitGroup
 	errs := make([]error, r.clients)
+	gateways := r.gateways()
 	for i := range r.clients {
-		c, err := dial(r.cloud.base)
+		c, err := dial(gateways[i%len(gateways)])
 		if err != nil {
 			return err
 		}
@@ -179,7 +181,7 @@ func (r *run) all(do func(client int, c *conn) error) error {
 
 // active waits until no server is being built; one in ERROR is an error.
 func (r *run) active() error {
-	c, err := dial(r.cloud.base)
+	c, err := dial(r.gateways()[0])
 	if err != nil {
 		return err
 	}
@@ -205,7 +207,7 @@ func (r *run) active() error {
 
 // count says whether there is a server with the status: 0 or 1.
 func (r *run) count(c *conn, status string) (int, error) {
-	code, body, err := c.do(request("GET", r.cloud.base, "/compute/v2.1/servers?limit=1&status="+status, r.tokens, ""))
+	code, body, err := c.do(request("GET", c.base, "/compute/v2.1/servers?limit=1&status="+status, r.tokens, ""))
 	if err != nil {
 		return 0, err
 	}

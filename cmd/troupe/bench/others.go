@@ -36,8 +36,13 @@ func (r *run) usage() (u usage) {
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &self) == nil {
 		u.ours = time.Duration(self.Utime.Nano() + self.Stime.Nano())
 	}
-	if cloud, err := r.cloud.cpu(); err == nil {
-		u.ours += cloud
+	switch {
+	case r.group != nil:
+		u.ours += r.group.cpu()
+	case r.cloud != nil:
+		if cloud, err := r.cloud.cpu(); err == nil {
+			u.ours += cloud
+		}
 	}
 	return u
 }
