@@ -34,7 +34,11 @@ func (r real) stop(t testing.TB) {
 
 func connect(t testing.TB, table *membership.Memory, name string, config cluster.Config) real {
 	t.Helper()
-	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
+	return connectQuietly(t, table, name, config, zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel))
+}
+
+func connectQuietly(t testing.TB, table *membership.Memory, name string, config cluster.Config, log zerolog.Logger) real {
+	t.Helper()
 	net, err := cluster.Connect(t.Context(),
 		peer.Config{Cluster: "test", Bind: "127.0.0.1:0", Log: log},
 		membership.Config{Table: table.As(name), Self: view.Member{Name: name, Roles: view.AllRoles}, Log: log})
