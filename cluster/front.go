@@ -20,6 +20,10 @@ const cloudKind = "cloud"
 // at once.
 const maxFronted = 256
 
+// maxRequestID is how long a client's request id may be, in bytes: it is kept in
+// histories.
+const maxRequestID = 128
+
 // Front answers what programs with a client's certificate ask of the cloud as a
 // whole: what no one grain knows. It may ask grains, and take until ctx ends.
 type Front interface {
@@ -40,6 +44,8 @@ func vetted(from peer.Identity, e *messages.Envelope) (*messages.Envelope, error
 	}
 	name := protoreflect.FullName(e.GetMethod())
 	switch who := messages.AudienceOf(name); {
+	case len(e.GetRequestId()) > maxRequestID || len(e.GetDedupeId()) > 2*maxRequestID:
+		return nil, fmt.Errorf("a request id may have %d bytes: %w", maxRequestID, messages.Invalid)
 	case who == messages.Nobody:
 		return nil, fmt.Errorf("%.80q is not for clients to send: %w", name, messages.Denied)
 	case who == messages.Operators && from.Project != "":
@@ -56,6 +62,9 @@ func vetted(from peer.Identity, e *messages.Envelope) (*messages.Envelope, error
 		return nil, err
 	}
 	c := proto.CloneOf(e)
+	if c.DedupeId != "" { // an answer that another was given is not to be had by guessing
+		c.DedupeId = "client:" + from.Name + "/" + c.DedupeId
+	}
 	c.Payload, err = proto.Marshal(m)
 	return c, err
 }

@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +95,11 @@ func TestClientsMay(t *testing.T) {
 			if r := sent(t, n, tt.from, tt.kind, tt.id, tt.m); r.Error != tt.want || r.Moved {
 				t.Errorf("%s: got %v", tt.name, r)
 			}
+		}
+		long := make(chan *messages.Reply, 1)
+		n.Call(operator, &messages.Envelope{Kind: "counter", Id: "1", Method: "troupe.GetQuota", RequestId: strings.Repeat("x", 1000)}, func(r *messages.Reply) { long <- r })
+		if r := <-long; r.Error != invalid {
+			t.Errorf("a long request id: %v", r)
 		}
 		last := f.asked[len(f.asked)-1]
 		if want := (&messages.OrderInstance{Scope: "p", ProjectId: "p", UserId: "client:shop"}); !proto.Equal(last, want) {
