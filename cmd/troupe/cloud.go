@@ -49,7 +49,8 @@ type cloud struct {
 	failed      chan error
 	told        chan struct{} // to end, by another node
 
-	listener  net.Listener // nil: no gateway
+	server    *http.Server // nil: no gateway
+	front     front
 	store     store.Store
 	release   func() error // gives back memory that the store has mapped
 	blobs     contents
@@ -195,8 +196,14 @@ func (c *cloud) giveBackMemory() {
 	}()
 }
 
-// listen serves h on l until the cloud stops. A listener that breaks ends the cloud.
+// listen serves on l until the cloud stops.
 func (c *cloud) listen(what string, l net.Listener, server *http.Server) {
+	c.serveOn(what, l, server)
+	c.onStop(what, shutdown(server))
+}
+
+// serveOn serves on l. A listener that breaks ends the cloud.
+func (c *cloud) serveOn(what string, l net.Listener, server *http.Server) {
 	go func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			select {
@@ -205,14 +212,18 @@ func (c *cloud) listen(what string, l net.Listener, server *http.Server) {
 			}
 		}
 	}()
-	c.onStop(what, func(ctx context.Context) error {
+}
+
+// shutdown has requests under way end, for a while.
+func shutdown(server *http.Server) func(context.Context) error {
+	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
 			return errors.Join(err, server.Close())
 		}
 		return nil
-	})
+	}
 }
 
 // drainTimeout is how long requests under way may take to end.

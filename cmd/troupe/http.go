@@ -6,6 +6,7 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -33,6 +34,19 @@ const (
 	maxWaiting = 8192
 )
 
+// front answers from the moment the address is taken. Until everything behind it
+// has started it says so: who asks should ask another node, or again, and not wait.
+type front struct{ behind atomic.Pointer[http.Handler] }
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h := f.behind.Load(); h != nil {
+		(*h).ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "the cloud is starting", http.StatusServiceUnavailable)
+}
+
 // bind takes the address early: one that is in use is found before anything else
 // is done.
 func (c *cloud) bind(ctx context.Context) error {
@@ -40,9 +54,14 @@ func (c *cloud) bind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.listener = l
+	c.server = &http.Server{
+		Handler: &c.front, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ReadTimeout: stallTimeout, WriteTimeout: stallTimeout,
+		ErrorLog: stdlog.New(c.log.With().Str("lib", "net/http").Logger().Level(zerolog.DebugLevel), "", 0),
+	}
+	c.serveOn("HTTP", l, c.server)
 	c.onStop("listener", func(context.Context) error {
-		_ = l.Close() // closed already where it served
+		_ = c.server.Close() // closed already where everything had started
 		return nil
 	})
 	port := l.Addr().(*net.TCPAddr)
@@ -76,11 +95,9 @@ func (c *cloud) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", server.Handler())
 	ops.Mount(mux, ops.Config{Version: versionText(), Ready: c.ready, Stats: c.client.Stats, InFlight: server.InFlight})
-	c.listen("HTTP", c.listener, &http.Server{
-		Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ReadTimeout: stallTimeout, WriteTimeout: stallTimeout,
-		ErrorLog: stdlog.New(c.log.With().Str("lib", "net/http").Logger().Level(zerolog.DebugLevel), "", 0),
-	})
+	handler := http.Handler(mux)
+	c.front.behind.Store(&handler)
+	c.onStop("HTTP", shutdown(c.server))
 	return nil
 }
 

@@ -19,7 +19,8 @@ type Journal struct {
 	mu     sync.Mutex
 	path   string
 	file   *os.File
-	size   int64 // of the file
+	size   int64 // of the whole lines in the file
+	torn   bool  // behind them stands a part of one that did not fit the disk
 	packed int64 // size after the last compaction
 	loaded map[string]map[string]domain
 }
@@ -83,9 +84,13 @@ func (j *Journal) write(host, id string, dom *domain) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if err := j.mend(); err != nil {
+		return err
+	}
 	n, err := j.file.Write(append(line, '\n'))
 	if err != nil {
-		return err
+		j.torn = n > 0
+		return errors.Join(err, j.mend())
 	}
 	if j.size += int64(n); j.size < max(minCompact, 4*j.packed) {
 		return nil
@@ -94,7 +99,24 @@ func (j *Journal) write(host, id string, dom *domain) error {
 	if err != nil {
 		return err
 	}
-	return j.compact(all)
+	if err := j.compact(all); err != nil {
+		j.packed = j.size // what was to be written stands; the next try is a while away
+		return os.Remove(j.path + ".tmp")
+	}
+	return nil
+}
+
+// mend takes away what a full disk has left of a line: what is written behind it
+// could not be read.
+func (j *Journal) mend() error {
+	if !j.torn {
+		return nil
+	}
+	if err := j.file.Truncate(j.size); err != nil {
+		return err
+	}
+	j.torn = false
+	return nil
 }
 
 // compact writes a file with only what is there now, and puts it in place.

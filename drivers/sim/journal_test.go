@@ -107,3 +107,26 @@ func BenchmarkBuildDelete(b *testing.B) {
 		}
 	}
 }
+
+// TestAFullDiskTearsNothing leaves behind the last line what a write leaves that
+// did not fit; what is written later can be read again.
+func TestAFullDiskTearsNothing(t *testing.T) {
+	dir := t.TempDir()
+	j, err := OpenJournal(dir)
+	must(t, err)
+	d := New(Config{Name: "a", Journal: j})
+	first, second := spec(), spec()
+	must(t, d.Build(t.Context(), first))
+	_, err = j.file.WriteString(`{"h":"a","i":"` + second.InstanceId)
+	must(t, err)
+	j.torn = true
+	must(t, d.Build(t.Context(), second))
+	must(t, j.Close())
+	j, err = OpenJournal(dir)
+	must(t, err)
+	left := j.take("a")
+	if delete(left, theHost); len(left) != 2 {
+		t.Errorf("of two domains there are %v", left)
+	}
+	must(t, j.Close())
+}

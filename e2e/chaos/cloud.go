@@ -78,9 +78,15 @@ func (m *machine) start() error {
 	exited := make(chan struct{})
 	go func() {
 		lines := bufio.NewScanner(stdout)
-		for m.said != "" && lines.Scan() && !strings.Contains(lines.Text(), m.said) {
+		found := m.said == ""
+		for !found && lines.Scan() {
+			found = strings.Contains(lines.Text(), m.said)
 		}
-		ready <- lines.Err()
+		if found {
+			ready <- nil
+		} else {
+			ready <- errors.New("it ended before it was ready")
+		}
 		_, _ = io.Copy(io.Discard, stdout)
 		_ = cmd.Wait()
 		close(exited)
