@@ -245,6 +245,29 @@ func TestDrive(t *testing.T) {
 	th.wantDone(peek, 1, 0, true, 0)
 }
 
+// TestSuperseded: what is refused because another node drives the hypervisor is no
+// failure of the order, and nobody hears of it; the host hears that it is lost.
+func TestSuperseded(t *testing.T) {
+	th := newTheatre(t, cluster.Config{Epoch: func() uint64 { return 3 }})
+	s := th.stage
+	s.events <- drivers.Event{Kind: drivers.Connected}
+	if m, ok := (<-th.heard).(*messages.HostConnected); !ok {
+		t.Fatalf("heard %v", m)
+	}
+	th.drive(boot, "i", 1)
+	th.wantBegan("start i/1")
+	s.mu.Lock()
+	if s.epoch != 3 {
+		t.Errorf("the hypervisor was led with epoch %d", s.epoch)
+	}
+	s.epoch = 4
+	s.mu.Unlock()
+	s.let <- drivers.Superseded(4, 3)
+	if m, ok := (<-th.heard).(*messages.HostLost); !ok {
+		t.Errorf("heard %v", m)
+	}
+}
+
 func TestDriverPanics(t *testing.T) {
 	th := newTheatre(t, cluster.Config{})
 	th.drive(boot, "panics", 1)

@@ -104,7 +104,7 @@ func (a *app) serverEvacuate() *cobra.Command {
 	c := a.acting(act{
 		use: "evacuate SERVER...", short: "Build servers on another host, theirs being down (administrators)", status: "ACTIVE SHUTOFF",
 		example: "  troupe server evacuate web --wait\n  troupe server evacuate web --host n2-sim-4",
-		do: func(ctx context.Context, c *gophercloud.ServiceClient, id string) error {
+		do: func(ctx context.Context, _ *gophercloud.ServiceClient, id string) error {
 			c, err := a.compute(ctx, evacuateVersion)
 			if err != nil {
 				return err
