@@ -30,6 +30,14 @@ type batch struct {
 	writes   []store.Write
 	bytes    int
 	outcomes []outcome
+
+	// What stood before its first message: the state that is durable while it is
+	// in flight, and that is gone back to if nothing was decided.
+	before   actors.State
+	requests []remembered
+
+	timed bool // a slow is on its way
+	late  bool // it takes long: queries are answered from before
 }
 
 func (b *batch) add(writes []actors.Write, o outcome) {
@@ -114,7 +122,11 @@ func (g *grain) landed(m committed) {
 		return
 	}
 	if m.err != nil {
-		g.abandon(m.err)
+		if errors.Is(m.err, store.ErrUndecided) && !errors.Is(m.err, store.ErrFenced) && g.expelled.Load() == 0 && g.retiring == nil {
+			g.goBack(m.err)
+		} else {
+			g.abandon(m.err)
+		}
 		return
 	}
 	done := g.flight
@@ -205,7 +217,7 @@ func (c *commit) start(then func(revision uint64, err error)) {
 // somebody else's.
 func (c *commit) certain(revision uint64, err error) (uint64, error) {
 	for try := 1; try < commitTries && errors.Is(err, messages.Unavailable); try++ {
-		if errors.Is(err, store.ErrFenced) || errors.Is(err, store.ErrClosed) {
+		if errors.Is(err, store.ErrUndecided) || errors.Is(err, store.ErrClosed) {
 			break // nothing was decided, and nothing will be
 		}
 		time.Sleep(jitter(commitPause << try))

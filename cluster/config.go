@@ -19,6 +19,7 @@ const (
 	DefaultLeaveTimeout = 15 * time.Second
 	DefaultHostOps      = 8
 	DefaultNodeOps      = 64
+	DefaultSlowCommit   = 250 * time.Millisecond
 )
 
 // Config is what a Node needs. Name, Store and Kinds must be set.
@@ -44,6 +45,10 @@ type Config struct {
 	// here (0: DefaultLeaveTimeout). After it they wait as if this one had died.
 	LeaveTimeout time.Duration
 
+	// SlowCommit is after how long queries wait no more for the commit in flight,
+	// and are answered from the state before it (0: DefaultSlowCommit).
+	SlowCommit time.Duration
+
 	// HostOps and NodeOps bound the driver operations that run at once, on one
 	// hypervisor and on all of this node (0: the defaults).
 	HostOps, NodeOps int
@@ -68,7 +73,7 @@ func (c Config) validated() (Config, error) {
 	for _, d := range []struct {
 		value    *time.Duration
 		fallback time.Duration
-	}{{&c.IdleTimeout, DefaultIdleTimeout}, {&c.DrainTimeout, DefaultDrainTimeout}, {&c.LeaveTimeout, DefaultLeaveTimeout}} {
+	}{{&c.IdleTimeout, DefaultIdleTimeout}, {&c.DrainTimeout, DefaultDrainTimeout}, {&c.SlowCommit, DefaultSlowCommit}, {&c.LeaveTimeout, DefaultLeaveTimeout}} {
 		if *d.value < 0 {
 			return c, fmt.Errorf("a negative time-out %v: %w", *d.value, messages.Invalid)
 		}

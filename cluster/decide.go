@@ -34,7 +34,11 @@ func (g *grain) decide(c *call, now time.Time) bool {
 		g.enlist(outcome{call: c, effects: []actors.Effect{actors.Reply{Message: m}}, err: err, read: true})
 		return true
 	}
-	turn, err := g.try(actors.Input{ID: g.ref.ID, Now: now, Message: c.message, Request: c.request})
+	if g.flight != nil && g.flight.late && messages.IsQuery(c.message) {
+		g.answerFrom(g.flight.before, c, now)
+		return true
+	}
+	turn, err := g.try(g.state, actors.Input{ID: g.ref.ID, Now: now, Message: c.message, Request: c.request})
 	g.node.stepped.Add(1)
 	if err != nil {
 		g.enlist(outcome{call: c, err: err, read: true})
@@ -43,6 +47,7 @@ func (g *grain) decide(c *call, now time.Time) bool {
 	if turn.Changed && !g.pending.fits(turn.Writes) {
 		return false
 	}
+	before, requests := g.state, g.requests
 	g.state = turn.State
 	if !turn.Changed {
 		g.enlist(outcome{call: c, effects: turn.Effects, read: true})
@@ -50,7 +55,7 @@ func (g *grain) decide(c *call, now time.Time) bool {
 	}
 	g.remember(c, turn.Effects)
 	if g.pending == nil {
-		g.pending = &batch{}
+		g.pending = &batch{before: before, requests: requests}
 	}
 	g.pending.add(turn.Writes, outcome{call: c, effects: turn.Effects})
 	if g.flight == nil {
@@ -61,6 +66,9 @@ func (g *grain) decide(c *call, now time.Time) bool {
 
 // enlist makes an outcome that changed nothing wait for the state it saw.
 func (g *grain) enlist(o outcome) {
+	if g.flight != nil && !g.flight.timed {
+		g.time(g.flight)
+	}
 	switch {
 	case g.pending != nil:
 		g.pending.outcomes = append(g.pending.outcomes, o)
@@ -72,7 +80,7 @@ func (g *grain) enlist(o outcome) {
 }
 
 // try steps. A panic is an error that changes nothing.
-func (g *grain) try(in actors.Input) (turn actors.Turn, err error) {
+func (g *grain) try(on actors.State, in actors.Input) (turn actors.Turn, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			g.node.panics.Add(1)
@@ -81,7 +89,7 @@ func (g *grain) try(in actors.Input) (turn actors.Turn, err error) {
 			err = fmt.Errorf("%v broke down over %s: %w", g.ref, nameOf(in.Message), messages.Internal)
 		}
 	}()
-	turn, err = g.kind.kind.Step(g.state, in)
+	turn, err = g.kind.kind.Step(on, in)
 	if err == nil && turn.Changed {
 		err = checkTurn(turn)
 	}

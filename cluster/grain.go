@@ -57,6 +57,7 @@ type (
 	passivate struct{}
 	retire    struct{ why error }
 	drop      struct{}
+	slow      struct{ flight *batch }
 )
 
 // Marks of grains that are this node's no more.
@@ -70,6 +71,7 @@ func (nudge) IgnoreDeadLetterLogging()     {}
 func (passivate) IgnoreDeadLetterLogging() {}
 func (retire) IgnoreDeadLetterLogging()    {}
 func (drop) IgnoreDeadLetterLogging()      {}
+func (slow) IgnoreDeadLetterLogging()      {}
 
 // push puts c into the mailbox. Called under the lock of the shard.
 func (g *grain) push(c *call) error {
@@ -94,6 +96,8 @@ func (g *grain) Receive(c actor.Context) {
 		g.take(m)
 	case committed:
 		g.landed(m)
+	case slow:
+		g.tooSlow(m.flight)
 	case nudge:
 		g.nudged()
 	case passivate:

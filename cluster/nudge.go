@@ -15,6 +15,10 @@ import (
 const (
 	firstNudge = time.Second
 	lastNudge  = 30 * time.Second
+
+	// nudgeLook is how long a grain is kept from its messages by the look
+	// at the store: while that does not answer, it goes on to answer queries.
+	nudgeLook = 500 * time.Millisecond
 )
 
 type nudging struct {
@@ -76,7 +80,7 @@ func (g *grain) nudged() {
 // superseded says whether the store holds another revision than this activation
 // last saw. With a commit in flight its compare-and-set will tell.
 func (g *grain) superseded() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), nudgeLook)
 	defer cancel()
 	item, err := g.node.store.Get(ctx, actors.RecordKey(g.ref))
 	if err != nil && !errors.Is(err, messages.NotFound) {
