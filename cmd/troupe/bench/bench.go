@@ -129,7 +129,7 @@ func (s settings) check() error {
 	if s.nodes < 3 || s.hosts < s.nodes || s.servers < s.nodes || s.kills < 1 || s.fleet < 1 || len(s.sizes) == 0 {
 		return errors.New("a cluster is of 3 nodes or more, with a host and a server each, and every number has to be positive")
 	}
-	if s.sizes[0] < 1 || !slices.IsSorted(s.sizes) {
+	if s.sizes[0] < 1 || !slices.Equal(s.sizes, slices.Compact(slices.Sorted(slices.Values(s.sizes)))) {
 		return errors.New("--sizes have to be positive and rising")
 	}
 	return nil

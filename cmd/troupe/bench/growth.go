@@ -23,9 +23,8 @@ const (
 	growthTimeout = time.Minute // for one member to be taken in by all
 	growthPrefix  = "growth"
 
-	// growthLinear is how much more each member may have to do in a cluster of
-	// three times the members, if the whole is to grow linearly.
-	growthLinear = 1.25
+	// watchedByEach is how many others a member pings (package view).
+	watchedByEach = 3
 )
 
 // traffic is what went between members, and between them and Consul.
@@ -36,6 +35,22 @@ type traffic struct {
 
 func (t traffic) since(o traffic) traffic {
 	return traffic{t.messages - o.messages, t.bytes - o.bytes, t.consulRequests - o.consulRequests, t.consulBytes - o.consulBytes}
+}
+
+// share is traffic by something: by member and second, or as a multiple of another.
+type share struct{ messages, bytes, requests, consulBytes float64 }
+
+func (t traffic) over(n float64) share {
+	return share{float64(t.messages) / n, float64(t.bytes) / n, float64(t.consulRequests) / n, float64(t.consulBytes) / n}
+}
+
+// by is how many times o it is.
+func (s share) by(o share) share {
+	return share{s.messages / o.messages, s.bytes / o.bytes, s.requests / o.requests, s.consulBytes / o.consulBytes}
+}
+
+func (s share) String() string {
+	return fmt.Sprintf("messages x%.2f, bytes x%.2f; Consul: requests x%.2f, bytes x%.2f", s.messages, s.bytes, s.requests, s.consulBytes)
 }
 
 // herd is many members in this process, and the tap through which they reach Consul.
@@ -80,15 +95,14 @@ func growth(r *run) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close(context.WithoutCancel(r.ctx))) }()
-	each := make([]idleShare, len(r.sizes))
+	idle, joins := make([]share, len(r.sizes)), make([]share, len(r.sizes))
 	for i, size := range r.sizes {
-		var joined traffic
 		for len(h.all) < size {
 			before := h.traffic()
 			if err := h.grow(r.ctx); err != nil {
 				return fmt.Errorf("member %d: %w", len(h.all)+1, err)
 			}
-			joined = h.traffic().since(before)
+			joins[i] = h.traffic().since(before).over(1)
 		}
 		if err := r.pause(settleTime); err != nil {
 			return err
@@ -97,54 +111,38 @@ func growth(r *run) (err error) {
 		if err := r.pause(growthTime); err != nil {
 			return err
 		}
-		passed, took := h.traffic().since(before), time.Since(began)
-		each[i] = share(passed, size, took)
-		r.idleRow(size, h.streams(), each[i], joined)
+		idle[i] = h.traffic().since(before).over(float64(size) * time.Since(began).Seconds())
+		r.sizeRows(size, h.streams(), idle[i], joins[i])
 	}
-	for i := 1; i < len(each); i++ {
-		r.growthRow(r.sizes[i-1], r.sizes[i], each[i-1], each[i])
+	for i := 1; i < len(r.sizes); i++ {
+		r.growthRows(r.sizes[i-1], r.sizes[i], idle[i].by(idle[i-1]), joins[i].by(joins[i-1]))
 	}
 	return nil
 }
 
-// idleShare is what one member has to do in a second: messages and bytes to other
-// members, requests to Consul and bytes both ways.
-type idleShare struct{ messages, bytes, requests, consulBytes float64 }
-
-func share(t traffic, members int, took time.Duration) idleShare {
-	by := float64(members) * took.Seconds()
-	return idleShare{float64(t.messages) / by, float64(t.bytes) / by, float64(t.consulRequests) / by, float64(t.consulBytes) / by}
+func (r *run) sizeRows(size, streams int, each, join share) {
+	all := each.by(share{1 / float64(size), 1 / float64(size), 1 / float64(size), 1 / float64(size)})
+	r.add(fmt.Sprintf("%d idle members: to each other, all (each)", size),
+		fmt.Sprintf("%.0f messages/s, %.1f kB/s (%.1f, %.1f)", all.messages, all.bytes/1000, each.messages, each.bytes/1000),
+		"", fmt.Sprintf("%d streams stand", streams))
+	r.add(fmt.Sprintf("%d idle members: with Consul, all (each)", size),
+		fmt.Sprintf("%.1f requests/s, %.1f kB/s (%.1f, %.1f)", all.requests, all.consulBytes/1000, each.requests, each.consulBytes/1000), "", "")
+	r.add(fmt.Sprintf("number %d joins: all that is said", size),
+		fmt.Sprintf("%.0f messages, %.0f kB; Consul %.0f requests, %.0f kB", join.messages, join.bytes/1000, join.requests, join.consulBytes/1000), "", "")
 }
 
-func (s idleShare) times(f float64) idleShare {
-	return idleShare{s.messages * f, s.bytes * f, s.requests * f, s.consulBytes * f}
-}
-
-// most is the largest ratio of any figure to the same of o.
-func (s idleShare) most(o idleShare) float64 {
-	return max(s.messages/o.messages, s.bytes/o.bytes, s.requests/o.requests, s.consulBytes/o.consulBytes)
-}
-
-func (s idleShare) String() string {
-	return fmt.Sprintf("%.1f messages/s, %.1f kB/s; Consul %.1f requests/s, %.1f kB/s", s.messages, s.bytes/1000, s.requests, s.consulBytes/1000)
-}
-
-func (r *run) idleRow(size, streams int, each idleShare, joined traffic) {
-	r.add(fmt.Sprintf("%d idle members: all (each)", size), fmt.Sprintf("%v (%v)", each.times(float64(size)), each), "",
-		fmt.Sprintf("%d streams; when the last joined: %d messages, %d kB, Consul %d requests, %d kB",
-			streams, joined.messages, joined.bytes/1000, joined.consulRequests, joined.consulBytes/1000))
-}
-
-// growthRow says whether what each has to do stays what it is while they grow more.
-func (r *run) growthRow(from, to int, before, after idleShare) {
-	verdict := "linear"
-	if most := after.most(before); most > growthLinear {
-		verdict = fmt.Sprintf("x%.2f at most", most)
+// growthRows say how fast it grows: what each member does when idle, and what all do
+// when one joins.
+func (r *run) growthRows(from, to int, idle, join share) {
+	grown := float64(to) / float64(from)
+	wanted := "x1: linear in all"
+	if from <= watchedByEach {
+		wanted = fmt.Sprintf("x%.1f: each watches %d others at most", float64(watchedByEach)/float64(from-1), watchedByEach)
 	}
-	r.add(fmt.Sprintf("%d -> %d members: what each one does", from, to),
-		fmt.Sprintf("messages x%.2f, bytes x%.2f, Consul requests x%.2f, bytes x%.2f: %s", after.messages/before.messages,
-			after.bytes/before.bytes, after.requests/before.requests, after.consulBytes/before.consulBytes, verdict),
-		"x1: linear", fmt.Sprintf("the square would be x%.1f; each watches 3 others at most", float64(to)/float64(from)))
+	r.add(fmt.Sprintf("%d -> %d idle members: what each does", from, to), idle.String(), wanted,
+		fmt.Sprintf("if all grew with the square: x%.1f", grown))
+	r.add(fmt.Sprintf("%d -> %d members: what one join costs", from, to), join.String(), "",
+		fmt.Sprintf("linear x%.1f, square x%.1f: all tell all that they let go, and read the table of all", grown, grown*grown))
 }
 
 func newHerd(c *consultest.Cluster) (*herd, error) {
