@@ -1,40 +1,36 @@
 package chaos
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
 
 // outages measures how long objects could not be reached. A user who gets no
-// answer from one node asks another: what counts is how long an object had no
-// good answer through any node, while somebody asked for it.
+// answer from one node asks another: what counts is how long there was no good
+// answer about an object through any node, while users went on asking for it.
 type outages struct {
 	mu      sync.Mutex
-	since   map[string]time.Time // "read"/"write" and object: when the first request since the last success was sent
+	last    map[string]time.Time // by "read"/"write" and object: when the last good answer came
 	longest map[string]time.Duration
 	odds    []error
 }
 
 func newOutages() *outages {
-	return &outages{since: map[string]time.Time{}, longest: map[string]time.Duration{}}
+	return &outages{last: map[string]time.Time{}, longest: map[string]time.Duration{}}
 }
 
-// saw notes one answer to a request that was sent at began. An object is out of
-// reach from the sending of the first request without a good answer until the
-// next good one; a good answer that took long is an outage as well.
-func (o *outages) saw(what, object string, began time.Time, good bool) {
+// saw notes one answer.
+func (o *outages) saw(what, object string, good bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	key := what + " " + object
-	first, failing := o.since[key]
-	switch {
-	case good && !failing:
-		o.longest[what] = max(o.longest[what], time.Since(began))
-	case good:
-		o.longest[what] = max(o.longest[what], time.Since(first))
-		delete(o.since, key)
-	case !failing || began.Before(first):
-		o.since[key] = began
+	key, now := what+" "+object, time.Now()
+	last, asked := o.last[key]
+	if asked && good {
+		o.longest[what] = max(o.longest[what], now.Sub(last))
+	}
+	if good || !asked {
+		o.last[key] = now
 	}
 }
 
@@ -49,12 +45,10 @@ func (o *outages) odd(err error) {
 func (o *outages) take() (read, write time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for key, began := range o.since {
-		what, d := "read", time.Since(began)
-		if key[0] == 'w' {
-			what = "write"
-		}
-		o.longest[what] = max(o.longest[what], d)
+	now := time.Now()
+	for key, last := range o.last {
+		what, _, _ := strings.Cut(key, " ")
+		o.longest[what] = max(o.longest[what], now.Sub(last))
 	}
 	read, write = o.longest["read"], o.longest["write"]
 	o.longest = map[string]time.Duration{}

@@ -130,7 +130,7 @@ func (c *cloud) useRegisters(ctx context.Context, user int, ids []string, h *his
 				continue
 			}
 			h.add(user, op, began, "", err == nil)
-			watch.saw("write", id, began, err == nil)
+			watch.saw("write", id, err == nil)
 		} else {
 			var answer struct{ Meta map[string]string }
 			err := c.call(ctx, node, http.MethodGet, "/compute/v2.1/servers/"+id+"/metadata/"+key, nil, &answer)
@@ -145,7 +145,7 @@ func (c *cloud) useRegisters(ctx context.Context, user int, ids []string, h *his
 					watch.odd(fmt.Errorf("read %s: %w", op.register, err))
 				}
 			}
-			watch.saw("read", id, began, err == nil)
+			watch.saw("read", id, err == nil)
 		}
 		select {
 		case <-ctx.Done():

@@ -100,12 +100,3 @@ func forbidden(format string, args ...any) error { return refuse(messages.Denied
 func unsupported(format string, args ...any) error {
 	return api.WithStatus(http.StatusNotImplemented, badRequest(format, args...))
 }
-
-// invalidIfNone makes a missing thing the caller's mistake: in a body a
-// reference to nothing is 400 rather than 404.
-func invalidIfNone(err error, format string, args ...any) error {
-	if errors.Is(err, messages.NotFound) || errors.Is(err, messages.Denied) {
-		return badRequest(format, args...)
-	}
-	return err
-}

@@ -9,11 +9,6 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-const (
-	gib = 1 << 30
-	mib = 1 << 20
-)
-
 // desk takes the caller's orders.
 func (a *API) desk(r *api.Request) order.Desk {
 	return order.Desk{Cloud: a.cloud, Scope: r.Principal.Scope(), Project: r.Principal.ProjectID, User: r.Principal.UserID}
