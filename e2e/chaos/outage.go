@@ -8,29 +8,35 @@ import (
 
 // outages measures how long objects could not be reached. A user who gets no
 // answer from one node asks another: what counts is how long there was no good
-// answer about an object through any node, while users went on asking for it.
+// answer about an object through any node, from when somebody asked for it.
 type outages struct {
 	mu      sync.Mutex
-	last    map[string]time.Time // by "read"/"write" and object: when the last good answer came
+	asked   map[string]time.Time // by "read"/"write" and object: the first question since the last good answer
 	longest map[string]time.Duration
 	odds    []error
 }
 
 func newOutages() *outages {
-	return &outages{last: map[string]time.Time{}, longest: map[string]time.Duration{}}
+	return &outages{asked: map[string]time.Time{}, longest: map[string]time.Duration{}}
 }
 
-// saw notes one answer.
-func (o *outages) saw(what, object string, good bool) {
+// asks notes that a question is sent.
+func (o *outages) asks(what, object string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	key, now := what+" "+object, time.Now()
-	last, asked := o.last[key]
-	if asked && good {
-		o.longest[what] = max(o.longest[what], now.Sub(last))
+	if key := what + " " + object; o.asked[key].IsZero() {
+		o.asked[key] = time.Now()
 	}
-	if good || !asked {
-		o.last[key] = now
+}
+
+// answered notes a good answer.
+func (o *outages) answered(what, object string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key := what + " " + object
+	if since := o.asked[key]; !since.IsZero() {
+		o.longest[what] = max(o.longest[what], time.Since(since))
+		delete(o.asked, key)
 	}
 }
 
@@ -46,9 +52,9 @@ func (o *outages) take() (read, write time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
-	for key, last := range o.last {
+	for key, since := range o.asked {
 		what, _, _ := strings.Cut(key, " ")
-		o.longest[what] = max(o.longest[what], now.Sub(last))
+		o.longest[what] = max(o.longest[what], now.Sub(since))
 	}
 	read, write = o.longest["read"], o.longest["write"]
 	o.longest = map[string]time.Duration{}

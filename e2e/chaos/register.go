@@ -15,6 +15,7 @@ import (
 const (
 	registers   = 6 // servers, each with one register at a time
 	writers     = 6 // users of them, at once
+	mixed       = 4 // of those write too; the others go on to read while writes wait
 	checkAtMost = 60 * time.Second
 	// A register is given up for a new one after so many operations of unknown
 	// outcome: each may still take effect at any later moment, and the checker
@@ -116,13 +117,14 @@ func (c *cloud) useRegisters(ctx context.Context, user int, ids []string, h *his
 	for n := 0; ctx.Err() == nil; n++ {
 		id, node := ids[dice.IntN(len(ids))], dice.IntN(members)
 		key := fmt.Sprintf("r%d", generation[id])
-		op := operation{register: id + "/" + key, write: dice.IntN(2) == 0, value: fmt.Sprintf("%d-%d", user, n)}
+		op := operation{register: id + "/" + key, write: user < mixed && dice.IntN(2) == 0, value: fmt.Sprintf("%d-%d", user, n)}
 		if h.worn(op.register) {
 			generation[id]++
 			continue
 		}
 		began := time.Now()
 		if op.write {
+			watch.asks("write", id)
 			err := c.call(ctx, node, http.MethodPut, "/compute/v2.1/servers/"+id+"/metadata/"+key,
 				map[string]any{"meta": map[string]string{key: op.value}}, nil)
 			if _, no := err.(refused); no {
@@ -130,8 +132,11 @@ func (c *cloud) useRegisters(ctx context.Context, user int, ids []string, h *his
 				continue
 			}
 			h.add(user, op, began, "", err == nil)
-			watch.saw("write", id, err == nil)
+			if err == nil {
+				watch.answered("write", id)
+			}
 		} else {
+			watch.asks("read", id)
 			var answer struct{ Meta map[string]string }
 			err := c.call(ctx, node, http.MethodGet, "/compute/v2.1/servers/"+id+"/metadata/"+key, nil, &answer)
 			switch {
@@ -145,7 +150,9 @@ func (c *cloud) useRegisters(ctx context.Context, user int, ids []string, h *his
 					watch.odd(fmt.Errorf("read %s: %w", op.register, err))
 				}
 			}
-			watch.saw("read", id, err == nil)
+			if err == nil {
+				watch.answered("read", id)
+			}
 		}
 		select {
 		case <-ctx.Done():
