@@ -40,7 +40,16 @@ func (n *Net) Attach(s cluster.Shell) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n.shell = s
+	n.register()
+}
+
+// register makes n a member, which has seen that it is. Called under w.mu.
+func (n *Net) register() {
+	w, shell := n.world, n.shell
 	w.change(func(all []view.Member) []view.Member { return append(all, w.registered(n)) })
+	v := w.latest
+	n.view = v
+	n.tell(func() { shell.OnView(v) })
 }
 
 // registered is n's record under the coming index. Called under w.mu.
@@ -210,10 +219,9 @@ func (n *Net) rejoin() {
 		return
 	}
 	n.self, n.fenced, n.lapses = w.newMember(n), false, time.Time{}
-	shell := n.shell
-	w.change(func(all []view.Member) []view.Member { return append(all, w.registered(n)) })
-	self := n.self
+	shell, self := n.shell, n.self
 	n.tell(func() { shell.OnJoined(self) })
+	n.register()
 }
 
 // tell runs what the shell is told, one after the other. Called under w.mu.
