@@ -55,6 +55,7 @@ func (o *outages) take() (read, write time.Duration) {
 	for key, since := range o.asked {
 		what, _, _ := strings.Cut(key, " ")
 		o.longest[what] = max(o.longest[what], now.Sub(since))
+		o.asked[key] = now // the rest counts for what comes next
 	}
 	read, write = o.longest["read"], o.longest["write"]
 	o.longest = map[string]time.Duration{}

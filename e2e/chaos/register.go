@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	registers   = 6 // servers, each with one register at a time
-	writers     = 6 // users of them, at once
-	mixed       = 4 // of those write too; the others go on to read while writes wait
-	checkAtMost = 60 * time.Second
+	registers = 6 // servers, each with one register at a time
+	writers   = 6 // users of them, at once
+	mixed     = 4 // of those write too; the others go on to read while writes wait
+	// registerTimeout is after how long a user gives a node up and asks another.
+	registerTimeout = 2 * time.Second
+	checkAtMost     = 60 * time.Second
 	// A register is given up for a new one after so many operations of unknown
 	// outcome: each may still take effect at any later moment, and the checker
 	// must try all ways.
@@ -123,12 +125,14 @@ func (c *cloud) useRegisters(ctx context.Context, user int, ids []string, h *his
 			continue
 		}
 		began := time.Now()
+		asking, cancel := context.WithTimeout(ctx, registerTimeout)
 		if op.write {
 			watch.asks("write", id)
-			err := c.call(ctx, node, http.MethodPut, "/compute/v2.1/servers/"+id+"/metadata/"+key,
+			err := c.call(asking, node, http.MethodPut, "/compute/v2.1/servers/"+id+"/metadata/"+key,
 				map[string]any{"meta": map[string]string{key: op.value}}, nil)
 			if _, no := err.(refused); no {
 				watch.odd(fmt.Errorf("write %s: %w", op.register, err))
+				cancel()
 				continue
 			}
 			h.add(user, op, began, "", err == nil)
@@ -138,7 +142,7 @@ func (c *cloud) useRegisters(ctx context.Context, user int, ids []string, h *his
 		} else {
 			watch.asks("read", id)
 			var answer struct{ Meta map[string]string }
-			err := c.call(ctx, node, http.MethodGet, "/compute/v2.1/servers/"+id+"/metadata/"+key, nil, &answer)
+			err := c.call(asking, node, http.MethodGet, "/compute/v2.1/servers/"+id+"/metadata/"+key, nil, &answer)
 			switch {
 			case err == nil:
 				h.add(user, op, began, answer.Meta[key], true)
@@ -154,6 +158,7 @@ func (c *cloud) useRegisters(ctx context.Context, user int, ids []string, h *his
 				watch.answered("read", id)
 			}
 		}
+		cancel()
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(5+dice.IntN(30)) * time.Millisecond):
