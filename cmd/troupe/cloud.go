@@ -18,6 +18,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/cluster/store"
 	"github.com/troupe-cloud/troupe/cluster/store/bolt"
+	"github.com/troupe-cloud/troupe/cluster/store/copy"
 	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/drivers/blobs"
 	"github.com/troupe-cloud/troupe/gateway/openstack/identity"
@@ -118,7 +119,7 @@ func (c *cloud) start(ctx context.Context, parts []part) error {
 
 // openData opens the store and the contents of images. QEMU may run as another
 // user: it must get through the folder, but cannot list it.
-func (c *cloud) openData(context.Context) error {
+func (c *cloud) openData(ctx context.Context) error {
 	if err := os.MkdirAll(c.config.Data, 0o711); err != nil {
 		return err
 	}
@@ -128,6 +129,9 @@ func (c *cloud) openData(context.Context) error {
 	}
 	c.store, c.release = db, db.Release
 	c.onStop("store", func(context.Context) error { return db.Close() })
+	if err := copy.Unfinished(ctx, db); err != nil {
+		return err
+	}
 	c.keys = identity.FileKeys(c.config.Data)
 	c.blobs, err = blobs.Open(filepath.Join(c.config.Data, imagesDir))
 	return err

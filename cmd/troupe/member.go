@@ -19,6 +19,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/peer"
 	"github.com/troupe-cloud/troupe/cluster/pki"
 	"github.com/troupe-cloud/troupe/cluster/store/consul"
+	"github.com/troupe-cloud/troupe/cluster/store/copy"
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/drivers/blobs"
 	"github.com/troupe-cloud/troupe/gateway/native"
@@ -94,6 +95,9 @@ func (c *cloud) openConsul(ctx context.Context) (err error) {
 	}
 	c.store = m.db
 	c.onStop("store", func(context.Context) error { return m.db.Close() })
+	if err := copy.Unfinished(ctx, m.db); err != nil {
+		return err
+	}
 	if m.table, err = membership.NewConsul(membership.ConsulConfig{Config: m.consul, Log: c.log}); err != nil {
 		return err
 	}
@@ -255,8 +259,18 @@ func (c *cloud) startMemberNode(ctx context.Context) error {
 	return nil
 }
 
-// leave has this process end in order.
+// leaveTimeout bounds what a node that leaves for good does for the others: the
+// contents of images that it keeps are copied elsewhere.
+const leaveTimeout = 10 * time.Minute
+
+// leave has this process hand over what only it keeps, and end in order.
 func (c *cloud) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	err := c.member.connection.Load().Drain(ctx)
+	if err = errors.Join(err, c.member.images.Drain(ctx)); err != nil {
+		c.log.Warn().Err(err).Msg("not everything was handed over")
+	}
 	select {
 	case c.told <- struct{}{}:
 	default:
