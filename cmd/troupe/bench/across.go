@@ -53,7 +53,7 @@ func createAcross(r *run) error {
 	if err := r.whole(); err != nil {
 		return err
 	}
-	began, before := time.Now(), r.usage()
+	began, before, nodes, consul := time.Now(), r.usage(), r.group.nodesCPU(), r.group.consulCPU()
 	took, err := r.post(image, r.servers, 0)
 	if err != nil {
 		return err
@@ -66,6 +66,8 @@ func createAcross(r *run) error {
 	r.add(fmt.Sprintf("create -> ACTIVE through %d nodes: %d servers, %d clients", r.nodes, r.servers, r.clients),
 		perSecond(n/all.Seconds(), "servers"), ">= 500 servers/s", storeRate+"; "+r.others(before))
 	r.add("POST /servers alone: rate, p50 (p99)", perSecond(n/posted.Seconds(), "requests")+", "+percentiles(took), "", "")
+	r.add("processor time of each server, until it was ACTIVE", fmt.Sprintf("nodes %.2f ms, Consul %.2f ms",
+		ms(r.group.nodesCPU()-nodes)/n, ms(r.group.consulCPU()-consul)/n), "", "")
 	return nil
 }
 

@@ -161,13 +161,20 @@ func (g *group) gateways() []string {
 	return all
 }
 
-// cpu is the processor time of Consul and all nodes, of those that have ended too.
-func (g *group) cpu() time.Duration {
-	all := g.spent
+// cpu is the processor time of Consul and all nodes.
+func (g *group) cpu() time.Duration { return g.consulCPU() + g.nodesCPU() }
+
+func (g *group) consulCPU() (all time.Duration) {
 	for _, pid := range g.consul.Processes() {
 		used, _ := cpuOf(pid) // it may have ended just now
 		all += used
 	}
+	return all
+}
+
+// nodesCPU counts those that have ended, too.
+func (g *group) nodesCPU() time.Duration {
+	all := g.spent
 	for _, m := range g.members {
 		if m != nil && m.up {
 			used, _ := m.cpu()
