@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/messages"
@@ -74,6 +76,9 @@ func (m *Membership) Leave(ctx context.Context) error {
 		return nil
 	}
 	drained := m.Drain(ctx)
+	if drained == nil {
+		m.farewell(ctx)
+	}
 	m.mu.Lock()
 	self, member := m.Self(), m.state != nil
 	m.mu.Unlock()
@@ -84,6 +89,28 @@ func (m *Membership) Leave(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.t.RequestLimit)
 	defer cancel()
 	return errors.Join(drained, m.deregister(last, self))
+}
+
+// farewell has every member hear that this one holds nothing any more, and waits
+// for their answers: who had not heard it would, once this one is gone, wait for a
+// lease to end that nobody has.
+func (m *Membership) farewell(ctx context.Context) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.state == nil {
+		return
+	}
+	var heard sync.WaitGroup
+	for _, other := range m.state.View().Members {
+		if other.ID == m.Self().ID {
+			continue
+		}
+		p := m.state.Ping(time.Now())
+		heard.Go(func() { _, _ = m.ping(ctx, other, m.t.SuspectAfter, p) }) // who does not answer just waits
+	}
+	m.mu.Unlock()
+	heard.Wait()
+	m.mu.Lock()
 }
 
 func (m *Membership) deregister(ctx context.Context, self view.Member) error {
