@@ -343,8 +343,8 @@ func (x *Whereabouts) GetViewIndex() uint64 {
 	return 0
 }
 
-// DrainNode has a node give its grains away; it stays a member, and goes on to
-// drive its hosts and to serve clients.
+// DrainNode has a node give its grains away. It stays a member that serves clients
+// and owns nothing, the grains of its hosts too, until it is started again.
 type DrainNode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
