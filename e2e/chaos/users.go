@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -102,16 +103,24 @@ func (c *cloud) life(ctx context.Context, dice *rand.Rand, name, image string, l
 
 // cycle stops a server and starts it again.
 func (c *cloud) cycle(ctx context.Context, dice *rand.Rand, id string) error {
+	var ends []string
 	for _, step := range []struct{ action, status string }{{"os-stop", "SHUTOFF"}, {"os-start", "ACTIVE"}} {
+		ends = append(ends[:0:0], step.status)
 		err := c.insist(ctx, dice, func(node int) error {
 			err := c.act(ctx, node, id, step.action)
+			if errors.Is(err, errUnknown) {
+				ends = []string{"SHUTOFF", "ACTIVE"} // it may come late, after what was asked next
+			}
 			if isRefused(err, http.StatusConflict) {
 				return nil // it is on its way there, or in ERROR; become tells
 			}
 			return err
 		})
 		if err == nil {
-			err = c.become(ctx, dice, id, step.status)
+			err = c.become(ctx, dice, id, ends...)
+		}
+		if len(ends) > 1 {
+			return err
 		}
 		if err != nil {
 			return err
@@ -135,16 +144,16 @@ func (c *cloud) insist(ctx context.Context, dice *rand.Rand, do func(node int) e
 	}
 }
 
-// become waits until a server has the status. ERROR is an end too, as a user
+// become waits until a server has one of the statuses. ERROR is an end too, as a user
 // whose host's disk is full will see; what must not be is a task without an end.
-func (c *cloud) become(ctx context.Context, dice *rand.Rand, id, status string) error {
+func (c *cloud) become(ctx context.Context, dice *rand.Rand, id string, ends ...string) error {
 	limit, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var last server
 	for {
 		s, err := c.show(limit, dice.IntN(members), id)
 		switch {
-		case err == nil && s.Task == "" && (s.Status == status || s.Status == "ERROR"):
+		case err == nil && s.Task == "" && (slices.Contains(ends, s.Status) || s.Status == "ERROR"):
 			return nil
 		case err == nil:
 			last = s
@@ -155,7 +164,7 @@ func (c *cloud) become(ctx context.Context, dice *rand.Rand, id, status string) 
 			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("not %s in %v but %s/%s", status, patience, last.Status, last.Task)
+			return fmt.Errorf("not %v in %v but %s/%s", ends, patience, last.Status, last.Task)
 		}
 	}
 }
