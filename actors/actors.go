@@ -85,6 +85,17 @@ type (
 	// commit says so: the change is in memory only.
 	Notify struct{}
 
+	// ReadCold answers the message being handled with a row of a Cold table, decoded
+	// as a new message of As's type; NotFound if there is none.
+	ReadCold struct {
+		Table, Row string
+		As         Message
+	}
+
+	// Probe has the node look whether endpoints answer. What it found comes back as
+	// one or more messages.EndpointsProbed; lost ones are asked for again.
+	Probe struct{ Targets []ProbeTarget }
+
 	// Discard removes the content named by a SHA-256 from the blob stores, if no
 	// image refers to it any more.
 	Discard struct{ SHA256 string }
@@ -100,7 +111,15 @@ func (ReadConsole) effect() {}
 func (Publish) effect()     {}
 func (QueryHosts) effect()  {}
 func (Notify) effect()      {}
+func (ReadCold) effect()    {}
+func (Probe) effect()       {}
 func (Discard) effect()     {}
+
+// ProbeTarget is one endpoint to look at, and how.
+type ProbeTarget struct {
+	Key   *messages.EndpointKey
+	Check *messages.HealthCheck // with the port to use filled in
+}
 
 // Entry is one index entry: it rides along in the commit of the grain that owns
 // it, so a list never shows what a show does not.

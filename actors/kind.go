@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -36,6 +37,19 @@ type Spec[S any] struct {
 	// more cheaply than by listing. Nil: ask Outstanding.
 	Busy func(S) bool
 
+	// Wake is when the grain wants messages.Woken at the latest, by its own clock;
+	// zero: never. A grain that waits for it is not passivated. It has to be cheap:
+	// it is asked after every message. Nil: never.
+	Wake func(S) time.Time
+
+	// Keep says that the grain is to be activated again after its node died, as one
+	// with outstanding work is, without being nudged. Nil: it is not.
+	Keep func(S) bool
+
+	// Same says that two states do not differ in anything that is stored, so that
+	// what lives in memory only costs no encoding. Nil: it cannot be told.
+	Same func(before, after S) bool
+
 	// Index lists the entries that S should have. Nil: none.
 	Index func(S) []Entry
 
@@ -45,7 +59,7 @@ type Spec[S any] struct {
 	// over a large table costs what changed. Nil: none.
 	RowIndex func(s S, table, row string) []Entry
 
-	// Tables names the Table fields of S. Nil: none.
+	// Tables names the Table and Cold fields of S. Nil: none.
 	Tables func(*S) map[string]Rows
 
 	// Volatile kinds live in memory only and commit nothing.
@@ -68,6 +82,8 @@ type State struct {
 	value     any
 	encoded   []byte
 	unsettled bool
+	kept      bool
+	wake      time.Time
 }
 
 // Encoded is the state as it is stored, without its tables.
@@ -75,6 +91,9 @@ func (s State) Encoded() []byte { return s.encoded }
 
 // Unsettled says whether work is outstanding.
 func (s State) Unsettled() bool { return s.unsettled }
+
+// Wake is when the grain wants to be woken; zero: never.
+func (s State) Wake() time.Time { return s.wake }
 
 // Value is the kind's own state value, for invariants in tests.
 func (s State) Value() any { return s.value }
@@ -125,11 +144,20 @@ func (k kind[S]) Open(record *messages.Record, rows map[string][]byte) (State, e
 			}
 		}
 	}
-	st := State{value: s, unsettled: k.unsettled(s)}
+	var encoded []byte
 	if record != nil {
-		st.encoded = record.State
+		encoded = record.State
 	}
-	return st, nil
+	return k.state(s, encoded), nil
+}
+
+func (k kind[S]) state(s S, encoded []byte) State {
+	st := State{value: s, encoded: encoded, unsettled: k.unsettled(s)}
+	if k.spec.Wake != nil {
+		st.wake = k.spec.Wake(s)
+	}
+	st.kept = st.unsettled || k.spec.Keep != nil && k.spec.Keep(s)
+	return st
 }
 
 func (k kind[S]) unsettled(s S) bool {
@@ -154,6 +182,9 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 	if k.spec.Volatile {
 		return Turn{State: State{value: after}, Effects: effects}, nil
 	}
+	if k.spec.Same != nil && k.spec.Same(before, after) {
+		return Turn{State: k.state(after, st.encoded), Effects: effects}, nil
+	}
 	encoded, err := appendJSON(max(len(st.encoded), stateBytes), after)
 	if err != nil {
 		return Turn{State: st}, fmt.Errorf("encode %s: %w", k.spec.Name, err)
@@ -167,7 +198,7 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 				return Turn{State: st}, fmt.Errorf("table %s of %s: %w", name, k.spec.Name, err)
 			}
 			for _, row := range sortedKeys(rows) {
-				t.Writes = append(t.Writes, Write{RowKey(Ref{k.spec.Name, in.ID}, name, row), rows[row]})
+				t.Writes = append(t.Writes, Write{tables[name].key(Ref{k.spec.Name, in.ID}, name, row), rows[row]})
 				if k.spec.RowIndex != nil {
 					t.Writes = append(t.Writes, difference(k.spec.RowIndex(before, name, row), k.spec.RowIndex(after, name, row))...)
 				}
@@ -175,7 +206,7 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 			tables[name].settle()
 		}
 	}
-	t.State = State{value: after, encoded: encoded, unsettled: k.unsettled(after)}
+	t.State = k.state(after, encoded)
 	t.Changed = len(t.Writes) > 0 || !bytes.Equal(st.encoded, encoded)
 	if len(st.encoded) == 0 && len(t.Writes) == 0 {
 		// A grain that was never written stays unwritten until it differs from
@@ -187,9 +218,9 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 	}
 	if t.Changed {
 		t.Writes = append(t.Writes, k.index(before, after)...)
-		if st.unsettled != t.State.unsettled {
+		if st.kept != t.State.kept {
 			w := Write{Key: UnsettledKey(Ref{k.spec.Name, in.ID})}
-			if t.State.unsettled {
+			if t.State.kept {
 				w.Value = []byte{'1'}
 			}
 			t.Writes = append(t.Writes, w)
@@ -277,6 +308,12 @@ func RowPrefix(r Ref) string { return RecordKey(r) + "/" }
 
 // RowKey is where one row of a grain's table is stored.
 func RowKey(r Ref, table, row string) string { return RowPrefix(r) + table + "/" + escape(row) }
+
+// ColdKey is where one row of a grain's Cold table is stored: not below its record,
+// so that an activation does not read it.
+func ColdKey(r Ref, table, row string) string {
+	return "cold/" + r.Kind + "/" + escape(r.ID) + "/" + table + "/" + escape(row)
+}
 
 // UnsettledPrefix is what the index of unsettled work begins with.
 const UnsettledPrefix = "unsettled/"

@@ -80,6 +80,7 @@ type Rows interface {
 	load(rows map[string][]byte) error
 	writes() (map[string][]byte, error) // changed rows; nil: deleted
 	settle()
+	key(r Ref, table, row string) string
 }
 
 func (t *Table[V]) load(rows map[string][]byte) error {
@@ -119,3 +120,5 @@ func (t *Table[V]) writes() (map[string][]byte, error) {
 }
 
 func (t *Table[V]) settle() { t.changed = nil }
+
+func (*Table[V]) key(r Ref, table, row string) string { return RowKey(r, table, row) }

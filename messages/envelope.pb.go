@@ -408,6 +408,43 @@ func (*Nudged) Descriptor() ([]byte, []int) {
 	return file_envelope_proto_rawDescGZIP(), []int{4}
 }
 
+// Woken says that the time has come that the grain's state names.
+type Woken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Woken) Reset() {
+	*x = Woken{}
+	mi := &file_envelope_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Woken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Woken) ProtoMessage() {}
+
+func (x *Woken) ProtoReflect() protoreflect.Message {
+	mi := &file_envelope_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Woken.ProtoReflect.Descriptor instead.
+func (*Woken) Descriptor() ([]byte, []int) {
+	return file_envelope_proto_rawDescGZIP(), []int{5}
+}
+
 var File_envelope_proto protoreflect.FileDescriptor
 
 const file_envelope_proto_rawDesc = "" +
@@ -438,7 +475,8 @@ const file_envelope_proto_rawDesc = "" +
 	"view_index\x18\x06 \x01(\x04R\tviewIndex\"\x06\n" +
 	"\x04Done\"\v\n" +
 	"\tActivated\"\b\n" +
-	"\x06Nudged*\xd1\x01\n" +
+	"\x06Nudged\"\a\n" +
+	"\x05Woken*\xd1\x01\n" +
 	"\tErrorKind\x12\x13\n" +
 	"\x0fERROR_KIND_NONE\x10\x00\x12\x16\n" +
 	"\x12ERROR_KIND_INVALID\x10\x01\x12\x18\n" +
@@ -462,7 +500,7 @@ func file_envelope_proto_rawDescGZIP() []byte {
 }
 
 var file_envelope_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_envelope_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_envelope_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_envelope_proto_goTypes = []any{
 	(ErrorKind)(0),    // 0: troupe.ErrorKind
 	(*Envelope)(nil),  // 1: troupe.Envelope
@@ -470,6 +508,7 @@ var file_envelope_proto_goTypes = []any{
 	(*Done)(nil),      // 3: troupe.Done
 	(*Activated)(nil), // 4: troupe.Activated
 	(*Nudged)(nil),    // 5: troupe.Nudged
+	(*Woken)(nil),     // 6: troupe.Woken
 }
 var file_envelope_proto_depIdxs = []int32{
 	0, // 0: troupe.Reply.error:type_name -> troupe.ErrorKind
@@ -491,7 +530,7 @@ func file_envelope_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_envelope_proto_rawDesc), len(file_envelope_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
