@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	startTimeout = 60 * time.Second // until there is a leader; the machine may be busy
-	stopTimeout  = 20 * time.Second // of a graceful stop, before it is killed
-	pollPause    = 20 * time.Millisecond
+	startTimeout   = 60 * time.Second // until there is a leader; the machine may be busy
+	stopTimeout    = 20 * time.Second // of a graceful stop, before it is killed
+	confirmTimeout = 5 * time.Second  // of one question who leads; a paused server does not answer
+	pollPause      = 20 * time.Millisecond
 
 	// Token has every permission where Options.ACL is set.
 	Token = "8e3a3c0e-57d5-4c0f-9b4c-6f6d2a5f7c11"
@@ -165,16 +166,44 @@ func (c *Cluster) WaitLeader(ctx context.Context) error {
 	return nil
 }
 
-// Leader is which server leads, as server `from` sees it.
-func (c *Cluster) Leader(from int) (int, error) {
-	addr, err := c.Client(from).Status().Leader()
+// Leader is which server leads, as server `from` sees it. While there is none, or
+// one that does not know it or has ended since, it waits; between the death of a
+// leader and the next one a busy machine may take its time.
+func (c *Cluster) Leader(ctx context.Context, from int) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		i, err := c.leads(ctx, from)
+		if err == nil {
+			return i, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("consul %d: %w; it says: %s", from, err, c.servers[from].lastWords())
+		case <-time.After(pollPause):
+		}
+	}
+}
+
+// leads asks once, and has the leader confirm it.
+func (c *Cluster) leads(ctx context.Context, from int) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	query := func(i int) (string, error) {
+		return c.Client(i).Status().LeaderWithQueryOptions((&api.QueryOptions{}).WithContext(ctx))
+	}
+	addr, err := query(from)
 	if err != nil {
 		return 0, err
 	}
 	for i, s := range c.servers {
-		if addr == s.rpcAddr() {
-			return i, nil
+		if addr != s.rpcAddr() || s.cmd == nil {
+			continue
 		}
+		if itself, err := query(i); err != nil || itself != addr {
+			return 0, fmt.Errorf("consul %d, the leader, says that it is %q: %w", i, itself, err)
+		}
+		return i, nil
 	}
 	return 0, fmt.Errorf("the leader is %q, none of ours", addr)
 }

@@ -28,7 +28,7 @@ func TestClusters(t *testing.T) {
 			if _, err := c.Client(0).KV().Put(&api.KVPair{Key: "a", Value: []byte("1")}, nil); err != nil {
 				t.Fatal(err)
 			}
-			leader, err := c.Leader(0)
+			leader, err := c.Leader(t.Context(), 0)
 			if err != nil {
 				t.Fatal(err)
 			}

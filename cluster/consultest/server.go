@@ -44,13 +44,16 @@ func (c *Cluster) config(i int) map[string]any {
 		"server": true, "node_name": filepath.Base(s.dir), "datacenter": "dc1",
 		"bind_addr": "127.0.0.1", "client_addr": "127.0.0.1", "advertise_addr": "127.0.0.1",
 		"ports": ports, "log_level": "ERR", "disable_update_check": true, "leave_on_terminate": false,
-		"performance": map[string]any{"raft_multiplier": 1},
-		"limits":      map[string]any{"http_max_conns_per_client": 8192},
-		"connect":     map[string]any{"enabled": false},
-		// A killed server is noticed, and taken back, in a second or two.
-		"gossip_lan": map[string]any{
-			"gossip_interval": "50ms", "probe_interval": "200ms", "probe_timeout": "100ms", "suspicion_mult": 2,
-		},
+		"performance": map[string]any{"raft_multiplier": c.raftMultiplier()},
+		// Else whoever was killed is struck off the servers' list after ten seconds; when
+		// it is back it does not count for as long, and meanwhile the death of one more
+		// leaves two servers of which neither can lead.
+		"autopilot": map[string]any{"cleanup_dead_servers": false},
+		"limits":    map[string]any{"http_max_conns_per_client": 8192},
+		"connect":   map[string]any{"enabled": false},
+		// A killed server is taken back at once. One that is only slow must not be thought
+		// dead: it would not be asked any more, though it leads.
+		"gossip_lan":      map[string]any{"gossip_interval": "50ms"},
 		"session_ttl_min": "1s",
 	}
 	if !c.o.Dev {
@@ -74,6 +77,16 @@ func (c *Cluster) config(i int) map[string]any {
 		}}
 	}
 	return config
+}
+
+// raftMultiplier is in seconds how long the leader may be silent. Alone there is
+// nobody to hear it; of three on a busy machine each may have to wait for a
+// processor.
+func (c *Cluster) raftMultiplier() int {
+	if len(c.servers) == 1 {
+		return 1
+	}
+	return 2
 }
 
 func (s *server) configure(config map[string]any) error {

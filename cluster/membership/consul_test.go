@@ -333,7 +333,7 @@ func TestConsulLeaderKilled(t *testing.T) {
 	c := consultest.Start(t, consultest.Options{Servers: 3})
 	h, nodes, root := consulCloud(t, c, 3)
 	before := ids(nodes)
-	leader, err := c.Leader(0)
+	leader, err := c.Leader(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
