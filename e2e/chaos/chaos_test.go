@@ -56,6 +56,7 @@ func TestFaults(t *testing.T) {
 	for u := range builders {
 		users.Go(func() { c.build(work, u, image, books) })
 	}
+	users.Go(func() { c.probe(work, ids, watch) })
 	survived := c.makeFaults(t, ids, watch)
 	stop()
 	users.Wait()

@@ -209,7 +209,10 @@ func (c *cloud) startConsul(ctx context.Context, consul string) error {
 		m.args = append([]string{consul, "agent", "-server", fmt.Sprintf("-bootstrap-expect=%d", servers),
 			"-node", m.Name, "-data-dir", filepath.Join(c.dir, m.Name), "-bind", m.IP, "-client", m.IP,
 			"-disable-host-node-id", "-retry-interval=1s", "-log-level", "warn",
-			"-hcl", `performance { raft_multiplier = 1 } limits { http_max_conns_per_client = 2000 } leave_on_terminate = false`}, join...)
+			// A server that is down for a while stays on the list: else it would not count for
+			// ten seconds after it is back, and the next fault would find two that cannot elect.
+			"-hcl", `performance { raft_multiplier = 1 } limits { http_max_conns_per_client = 2000 } leave_on_terminate = false
+				autopilot { cleanup_dead_servers = false }`}, join...)
 		if err := m.start(); err != nil {
 			return err
 		}

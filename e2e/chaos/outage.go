@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// outages measures how long objects could not be reached. A user who gets no
-// answer from one node asks another: what counts is how long there was no good
-// answer about an object through any node, from when somebody asked for it.
+// outages measures how long objects could not be reached: from when somebody asked
+// for it until the first good answer through any node; see probe.
 type outages struct {
 	mu      sync.Mutex
 	asked   map[string]time.Time // by "read"/"write" and object: the first question since the last good answer
