@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -26,6 +27,7 @@ type settings struct {
 	sizes                         []int
 	during                        time.Duration
 	dir                           string
+	only                          []string
 }
 
 // run collects rows of the table.
@@ -115,6 +117,7 @@ func Command() *cobra.Command {
 	f.IntSliceVar(&s.sizes, "sizes", []int{3, 10, 30}, "of a cluster: how many members idle clusters have, in rising order")
 	f.IntVar(&s.idle, "idle-servers", 100000, "idle servers whose memory is measured; 0: none")
 	f.DurationVar(&s.during, "during", 3*time.Second, "how long each rate is measured")
+	f.StringSliceVar(&s.only, "only", nil, "measure only the parts whose names begin so, e.g. \"create,nodes leave\"; default: all")
 	f.StringVar(&s.dir, "dir", "", "folder for the data, on the disk that is to be measured; by default a temporary one")
 	return c
 }
@@ -133,6 +136,10 @@ func (s settings) check() error {
 		return errors.New("--sizes have to be positive and rising")
 	}
 	return nil
+}
+
+func (s settings) wants(p part) bool {
+	return len(s.only) == 0 || slices.ContainsFunc(s.only, func(name string) bool { return strings.HasPrefix(p.name, name) })
 }
 
 func (s settings) run(cmd *cobra.Command) (err error) {
@@ -155,6 +162,9 @@ func (s settings) run(cmd *cobra.Command) (err error) {
 		}
 	}
 	for _, p := range todo {
+		if !s.wants(p) {
+			continue
+		}
 		fmt.Fprintf(r.notes, "== %s\n", p.name)
 		if err := p.do(r); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", p.name, err), r.print(cmd.OutOrStdout()))
