@@ -27,6 +27,8 @@ const (
 type Client struct {
 	node *Node
 	asks atomic.Uint64
+
+	answerers answerers
 }
 
 var _ Asker = (*Client)(nil)

@@ -58,7 +58,7 @@ func (n *Node) about(m proto.Message, foreign bool, deadline time.Time, then fun
 		then(&messages.Done{}, nil)
 		go n.config.OnLeave()
 	default:
-		then(nil, fmt.Errorf("a node cannot take %s: %w", nameOf(m), messages.Invalid))
+		n.answerSoon(m, deadline, then)
 	}
 }
 
