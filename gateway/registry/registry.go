@@ -7,6 +7,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -14,6 +15,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/cluster/watch"
+	"github.com/troupe-cloud/troupe/messages"
 )
 
 // Cloud is what this package asks: *cluster.Client, or a stand-in.
@@ -50,3 +52,9 @@ const (
 	maxRendered  = 32 << 20 // bytes of answers kept by a Renders, about
 	renderShards = 64
 )
+
+func escape(s string) string { return actors.Escape(s) }
+
+func unanswered(what string) error {
+	return fmt.Errorf("%s has not answered yet: %w", what, messages.Unavailable)
+}
