@@ -50,6 +50,12 @@ type Spec[S any] struct {
 	// what lives in memory only costs no encoding. Nil: it cannot be told.
 	Same func(before, after S) bool
 
+	// Rebase is the durable state with what memory has beyond it: what is left when a
+	// commit has failed, and what queries see while one takes long. It goes with Same:
+	// what changes memory only neither waits for a commit nor is lost with one. Nil:
+	// the durable state.
+	Rebase func(durable, memory S) S
+
 	// Index lists the entries that S should have. Nil: none.
 	Index func(S) []Entry
 
@@ -75,6 +81,8 @@ type Kind interface {
 	// that was never written. Rows are keyed "table/key", escaped.
 	Open(record *messages.Record, rows map[string][]byte) (State, error)
 	Step(State, Input) (Turn, error)
+	// Rebase is durable, and beyond it what only memory has.
+	Rebase(durable, memory State) State
 }
 
 // State is one immutable state of a grain.
@@ -105,10 +113,12 @@ type Write struct {
 }
 
 // Turn is the outcome of one step. Changed means there is something to commit:
-// the record and Writes (parts and index entries).
+// the record and Writes (parts and index entries). Memory means that the state has
+// changed in what is not stored, and in nothing else.
 type Turn struct {
 	State   State
 	Changed bool
+	Memory  bool
 	Writes  []Write
 	Effects []Effect
 }
@@ -167,6 +177,15 @@ func (k kind[S]) unsettled(s S) bool {
 	return k.spec.Outstanding != nil && len(k.spec.Outstanding(s)) > 0
 }
 
+func (k kind[S]) Rebase(durable, memory State) State {
+	if k.spec.Rebase == nil {
+		return durable
+	}
+	d, _ := durable.value.(S)
+	m, _ := memory.value.(S)
+	return k.state(k.spec.Rebase(d, m), durable.encoded)
+}
+
 func (k kind[S]) Step(st State, in Input) (Turn, error) {
 	before, ok := st.value.(S)
 	if !ok && st.value != nil {
@@ -183,7 +202,7 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 		return Turn{State: State{value: after}, Effects: effects}, nil
 	}
 	if k.spec.Same != nil && k.spec.Same(before, after) {
-		return Turn{State: k.state(after, st.encoded), Effects: effects}, nil
+		return Turn{State: k.state(after, st.encoded), Memory: k.spec.Rebase != nil, Effects: effects}, nil
 	}
 	encoded, err := appendJSON(max(len(st.encoded), stateBytes), after)
 	if err != nil {

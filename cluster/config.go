@@ -62,6 +62,9 @@ type Config struct {
 	// to leave: it should Stop the node and end the process. Nil: refused.
 	OnLeave func()
 
+	// Prober performs actors.Probe. Nil: nothing is looked at.
+	Prober Prober
+
 	// Discard performs actors.Discard. Nil: nothing is discarded.
 	Discard func(ctx context.Context, sha256 string) error
 }

@@ -35,7 +35,7 @@ func (g *grain) decide(c *call, now time.Time) bool {
 		return true
 	}
 	if g.flight != nil && g.flight.late && messages.IsQuery(c.message) {
-		g.answerFrom(g.flight.before, c, now)
+		g.answerFrom(g.durable(), c, now)
 		return true
 	}
 	turn, err := g.try(g.state, actors.Input{ID: g.ref.ID, Now: now, Message: c.message, Request: c.request})
@@ -49,6 +49,11 @@ func (g *grain) decide(c *call, now time.Time) bool {
 	}
 	before, requests := g.state, g.requests
 	g.state = turn.State
+	g.watchClock()
+	if turn.Memory { // no commit can take it back
+		g.perform(outcome{call: c, effects: turn.Effects, read: true})
+		return true
+	}
 	if !turn.Changed {
 		g.enlist(outcome{call: c, effects: turn.Effects, read: true})
 		return true

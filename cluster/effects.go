@@ -50,6 +50,11 @@ func (g *grain) perform(o outcome) {
 			g.node.hosts.query(g.ref, e.Round, o.call.request)
 		case actors.Notify:
 			g.node.watches.table.Touched(g.ref)
+		case actors.ReadCold:
+			waits = true
+			g.node.readCold(g.ref, e, o.call)
+		case actors.Probe:
+			g.node.probe(g.ref, e.Targets)
 		case actors.Discard:
 			g.node.discard(e.SHA256)
 		default:

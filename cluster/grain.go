@@ -41,10 +41,11 @@ type grain struct {
 
 	deferred map[string][]*call
 	nudging  *nudging
-	gone     error // why nothing is handled any more
-	stopped  bool  // told its actor to stop
-	retiring error // stops once flight has landed, and why
-	landing  bool  // a committed is on its way to the mailbox
+	clock    *clock // nil: it never wanted to be woken
+	gone     error  // why nothing is handled any more
+	stopped  bool   // told its actor to stop
+	retiring error  // stops once flight has landed, and why
+	landing  bool   // a committed is on its way to the mailbox
 }
 
 // What the shell tells itself. Lost ones are missed by nobody.
@@ -100,6 +101,8 @@ func (g *grain) Receive(c actor.Context) {
 		g.tooSlow(m.flight)
 	case nudge:
 		g.nudged()
+	case wake:
+		g.woken()
 	case passivate:
 		g.passivate()
 	case retire:
@@ -223,7 +226,7 @@ func (g *grain) committed() uint64 {
 // passivate leaves memory, if nothing keeps the grain here.
 func (g *grain) passivate() {
 	g.pruneDeferred(time.Now())
-	if g.gone != nil || g.flight != nil || g.state.Unsettled() || len(g.deferred) > 0 || g.node.hosts.pins(g.ref) {
+	if g.gone != nil || g.flight != nil || !sleeps(g.state) || len(g.deferred) > 0 || g.node.hosts.pins(g.ref) {
 		g.used.Store(g.node.epoch.Load())
 		return
 	}
@@ -284,6 +287,7 @@ func (g *grain) stop() {
 	}
 	g.stopped = true
 	g.nudging.stop()
+	g.clock.stop()
 	g.node.member.PidCache.RemoveByValue(g.ref.ID, g.ref.Kind, g.pid)
 	g.node.system.Root.Stop(g.pid)
 }

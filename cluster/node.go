@@ -52,6 +52,9 @@ type Node struct {
 	news      chan struct{}           // told when there is a newer view
 	held      held
 	releases  releases
+	colds     chan struct{} // slots of those who read cold rows
+	probers   chan struct{} // slots of those who look at endpoints
+	probing   atomic.Int64  // endpoints that are looked at, or wait for it
 
 	counters
 }
@@ -70,7 +73,7 @@ func Start(_ context.Context, config Config) (*Node, error) {
 		config: config, store: config.Store,
 		log: config.Log.With().Str("node", config.Name).Logger(),
 		net: config.Network, resweep: make(chan struct{}, 1), workers: newWorkers(),
-		news: make(chan struct{}, 1),
+		news: make(chan struct{}, 1), colds: make(chan struct{}, coldReads), probers: make(chan struct{}, probes),
 	}
 	n.ids.Store(newPrefix())
 	n.viewSwept.Store(true)

@@ -44,6 +44,7 @@ func (n *nudging) set(pause time.Duration) {
 // makes the pauses short again, but puts no nudge off: a grain that changes all
 // the time is nudged too.
 func (g *grain) watchWork(changed bool) {
+	g.watchClock()
 	switch n := g.nudging; {
 	case g.gone != nil || !g.state.Unsettled():
 		n.stop()

@@ -29,7 +29,7 @@ func (g *grain) tooSlow(flight *batch) {
 	now := time.Now()
 	for _, b := range []*batch{g.flight, g.pending} {
 		for _, c := range b.takeQueries() {
-			g.answerFrom(flight.before, c, now)
+			g.answerFrom(g.durable(), c, now)
 		}
 	}
 }
@@ -52,6 +52,9 @@ func (b *batch) takeQueries() (queries []*call) {
 	return queries
 }
 
+// durable is the state from before the commit in flight, and what memory has beyond it.
+func (g *grain) durable() actors.State { return g.kind.kind.Rebase(g.flight.before, g.state) }
+
 // answerFrom answers a query from a state that is durable.
 func (g *grain) answerFrom(state actors.State, c *call, now time.Time) {
 	turn, err := g.try(state, actors.Input{ID: g.ref.ID, Now: now, Message: c.message, Request: c.request})
@@ -65,8 +68,8 @@ func (g *grain) answerFrom(state actors.State, c *call, now time.Time) {
 // come after.
 func (g *grain) goBack(why error) {
 	flight, pending := g.flight, g.pending
+	g.state, g.requests = g.durable(), flight.requests
 	g.flight, g.pending = nil, nil
-	g.state, g.requests = flight.before, flight.requests
 	g.version--
 	why = fmt.Errorf("%v could not be saved: %w", g.ref, why)
 	now := time.Now()
