@@ -8,6 +8,7 @@
 package api
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -58,10 +59,24 @@ type User struct {
 	may   func(Resource, Action) bool
 }
 
+// NewUser makes a user who may do what may says; Authenticators do.
+func NewUser(name string, admin bool, may func(Resource, Action) bool) *User {
+	return &User{Name: name, Admin: admin, may: may}
+}
+
 // May says whether u may do that; an administrator may do all. Safe on nil: nobody
 // may do anything.
 func (u *User) May(to Action, what Resource) bool {
 	return u != nil && (u.Admin || u.may != nil && u.may(what, to))
+}
+
+// Credentials are what a request says about who sends it. A token goes before a
+// name and a password.
+type Credentials struct{ Token, Username, Password string }
+
+// Authenticator finds out who asks. Refusals wrap messages.Denied.
+type Authenticator interface {
+	Identify(ctx context.Context, c Credentials) (*User, error)
 }
 
 // Request is an HTTP request with what the frame found out about it.
@@ -75,6 +90,9 @@ type Request struct {
 
 	w http.ResponseWriter
 }
+
+// Controller reaches the connection of the request: deadlines of a long poll.
+func (r *Request) Controller() *http.ResponseController { return http.NewResponseController(r.w) }
 
 // Answer is what a handler answers; one of its first four fields, in the order in
 // which they are looked at.
@@ -100,6 +118,7 @@ type Route struct {
 	Form    Form
 	Access  Access
 	Handle  Handler
+	Quiet   bool  // of what changes: not in the audit log; beats
 	Hangs   bool  // may take as long as the client asks: a long poll
 	Upload  bool  // the body is multipart/form-data, or read by the handler
 	MaxBody int64 // in bytes; 0: DefaultMaxBody
