@@ -22,17 +22,19 @@ const (
 )
 
 // PublishConfig stores a content. Answered with ConfigPublished; Conflict if
-// cas_md5 is not the MD5 of the formal content, Exhausted over a limit, Invalid.
+// cas_md5 is not the MD5 of what is replaced, Exhausted over a limit, Invalid.
 type PublishConfig struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Content          string                 `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`                   // UTF-8
-	CasMd5           *string                `protobuf:"bytes,2,opt,name=cas_md5,json=casMd5,proto3,oneof" json:"cas_md5,omitempty"` // "": only if there is none
-	Labels           *ConfigLabels          `protobuf:"bytes,3,opt,name=labels,proto3" json:"labels,omitempty"`
-	EncryptedDataKey string                 `protobuf:"bytes,4,opt,name=encrypted_data_key,json=encryptedDataKey,proto3" json:"encrypted_data_key,omitempty"`
-	Gray             *GrayRule              `protobuf:"bytes,5,opt,name=gray,proto3" json:"gray,omitempty"` // instead of the formal content, this gray version
-	User             string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
-	Ip               string                 `protobuf:"bytes,7,opt,name=ip,proto3" json:"ip,omitempty"`
-	Operation        string                 `protobuf:"bytes,8,opt,name=operation,proto3" json:"operation,omitempty"` // for the history, e.g. "rollback"; empty: a publish
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Content string                 `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`                   // UTF-8
+	CasMd5  *string                `protobuf:"bytes,2,opt,name=cas_md5,json=casMd5,proto3,oneof" json:"cas_md5,omitempty"` // of the formal content, or of this gray version; "": only if there is none
+	// Unset: all stay as they were. Else, as in Nacos, tags and app that are empty stay
+	// as they were, and the rest is replaced. Of a gray version: its type only.
+	Labels           *ConfigLabels `protobuf:"bytes,3,opt,name=labels,proto3" json:"labels,omitempty"`
+	EncryptedDataKey string        `protobuf:"bytes,4,opt,name=encrypted_data_key,json=encryptedDataKey,proto3" json:"encrypted_data_key,omitempty"`
+	Gray             *GrayRule     `protobuf:"bytes,5,opt,name=gray,proto3" json:"gray,omitempty"` // instead of the formal content, this gray version
+	User             string        `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
+	Ip               string        `protobuf:"bytes,7,opt,name=ip,proto3" json:"ip,omitempty"`
+	Operation        string        `protobuf:"bytes,8,opt,name=operation,proto3" json:"operation,omitempty"` // for the history, e.g. "rollback"; empty: a publish
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -414,7 +416,8 @@ func (x *RemoveConfig) GetIp() string {
 	return ""
 }
 
-// UpdateConfigLabels changes all but the content; NotFound if there is none.
+// UpdateConfigLabels replaces all labels and no content; NotFound if there is no
+// formal content. It is no line of the history. Answered with ConfigPublished.
 type UpdateConfigLabels struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Labels        *ConfigLabels          `protobuf:"bytes,1,opt,name=labels,proto3" json:"labels,omitempty"`
@@ -1092,7 +1095,10 @@ func (x *ConfigEntry) GetGrays() []string {
 }
 
 // ConfigChange is one line of a key's history: an index entry, and with its content
-// the answer to GetConfigChange.
+// the answer to GetConfigChange. Its content, md5, size, type, app,
+// encrypted_data_key and gray_rule are what the change took away (U, D), so that
+// whatever was replaced within the time that the history is kept can be had back;
+// of an insert (I), what it brought. User, ip, changed_at and reason are the change's.
 type ConfigChange struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	Namespace        string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
