@@ -140,7 +140,7 @@ func processCommand(c *cobra.Command, s processSettings) *cobra.Command {
 		defer closeLog.Close()
 		stop := rereadLevel(path, log)
 		defer stop()
-		tuneCollector()
+		tuneCollector(cmd.Context())
 		cloud, err := s.start(cmd, log)
 		if err != nil {
 			return err

@@ -12,8 +12,10 @@ import (
 	"strings"
 )
 
-// conn is one kept HTTP connection. It is as plain as it can be, so that what
-// is measured is the cloud and not its client.
+// conn is one kept HTTP connection. It is as plain as it can be, so that what is
+// measured is the cloud and not its client, with whom it shares the processors:
+// HTTP/1.1 by hand (RFC 9112), requests rendered before, of an answer only its
+// status and its length. A GET costs it 13 to 20 µs, against 50 to 85 of the cloud.
 type conn struct {
 	base string // that it was dialled for
 	c    net.Conn

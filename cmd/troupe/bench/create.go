@@ -83,7 +83,7 @@ func create(r *run) error {
 	all := time.Since(began)
 	n := float64(len(took))
 	r.add(fmt.Sprintf("create -> ACTIVE: %d servers, %d clients, %d hosts", r.servers, r.clients, r.hosts),
-		perSecond(n/all.Seconds(), "servers"), "1000 servers/s", storeRate+"; "+r.others(before))
+		perSecond(n/all.Seconds(), "servers"), "1000 servers/s", storeRate+"; "+r.others(before)+"; "+r.each(before, int64(len(took))))
 	r.add("POST /servers alone", perSecond(n/posted.Seconds(), "requests"), "", actorRate)
 	r.add("POST /servers, all it can take: p50 (p99)", percentiles(took), "", "")
 	before = r.usage()

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// usage is processor time since the machine, and since this benchmark, began.
-type usage struct{ all, free, ours time.Duration }
+// usage is processor time since the machine, the cloud and this benchmark began.
+type usage struct{ all, free, cloud, client time.Duration }
 
 // usage reads what the processors did. Without /proc there is none.
 func (r *run) usage() (u usage) {
@@ -34,14 +34,14 @@ func (r *run) usage() (u usage) {
 	}
 	var self syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &self) == nil {
-		u.ours = time.Duration(self.Utime.Nano() + self.Stime.Nano())
+		u.client = time.Duration(self.Utime.Nano() + self.Stime.Nano())
 	}
 	switch {
 	case r.group != nil:
-		u.ours += r.group.cpu()
+		u.cloud = r.group.cpu()
 	case r.cloud != nil:
 		if cloud, err := r.cloud.cpu(); err == nil {
-			u.ours += cloud
+			u.cloud = cloud
 		}
 	}
 	return u
@@ -56,6 +56,14 @@ func (r *run) others(before usage) string {
 	if all <= 0 {
 		return ""
 	}
-	busy := all - (now.free - before.free) - (now.ours - before.ours)
+	busy := all - (now.free - before.free) - (now.cloud - before.cloud) - (now.client - before.client)
 	return fmt.Sprintf("others had %d %% of the machine", max(0, 100*busy/all))
+}
+
+// each says what one of n requests since before has cost in processor time, of
+// the cloud and of this benchmark's clients, who share the processors with it.
+// It hardly depends on what else the machine does, as rates and waits do.
+func (r *run) each(before usage, n int64) string {
+	now, us := r.usage(), func(d time.Duration) int64 { return d.Microseconds() / max(1, n) }
+	return fmt.Sprintf("processor time of each: cloud %d µs, client %d µs", us(now.cloud-before.cloud), us(now.client-before.client))
 }

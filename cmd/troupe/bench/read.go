@@ -61,6 +61,6 @@ func (r *run) gets(id string) error {
 		return nil
 	})
 	r.add(fmt.Sprintf("GET one server, %d connections", r.clients),
-		perSecond(float64(done.Load())/time.Since(began).Seconds(), "requests"), "20000 requests/s", actorRate+"; "+r.others(before))
+		perSecond(float64(done.Load())/time.Since(began).Seconds(), "requests"), "20000 requests/s", actorRate+"; "+r.others(before)+"; "+r.each(before, done.Load()))
 	return err
 }

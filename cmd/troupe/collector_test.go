@@ -1,0 +1,59 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPercentFor(t *testing.T) {
+	for name, tt := range map[string]struct {
+		live uint64
+		want int
+	}{
+		"nothing is alive yet":          {0, gcPercent + gcMaxPercent},
+		"a small heap has the headroom": {16 << 20, gcPercent + 2400},
+		"a large one half of itself":    {384 << 20, gcPercent + 100},
+	} {
+		if got := percentFor(tt.live); got != tt.want {
+			t.Errorf("%s: got %d, want %d", name, got, tt.want)
+		}
+	}
+}
+
+func TestHeapRoom(t *testing.T) {
+	const mb = 1 << 20
+	for name, tt := range map[string]struct {
+		h    heap
+		want uint64
+	}{
+		"nothing yet":               {heap{}, 256 * mb},
+		"just collected":            {heap{live: 100 * mb, allocs: 900 * mb, atCycle: 900 * mb}, 306 * mb},
+		"some garbage has gathered": {heap{live: 100 * mb, allocs: 1000 * mb, atCycle: 900 * mb}, 206 * mb},
+		"only the runway is left":   {heap{live: 100 * mb, allocs: 1206 * mb, atCycle: 900 * mb}, 0},
+		"not even that":             {heap{live: 100 * mb, allocs: 1400 * mb, atCycle: 900 * mb}, 0},
+	} {
+		if got := tt.h.room(); got != tt.want {
+			t.Errorf("%s: got %d MB, want %d", name, got/mb, tt.want/mb)
+		}
+	}
+}
+
+func TestHeapPause(t *testing.T) {
+	const mb = 1 << 20
+	before := heap{live: 100 * mb}
+	for name, tt := range map[string]struct {
+		grown uint64
+		want  time.Duration
+	}{
+		"nothing goes on": {0, heapSlowLook},
+		"a little":        {mb / 4, heapSlowLook},
+		"a load":          {6 * mb, 250 * time.Millisecond},
+		"a heavy one":     {300 * mb, heapFastLook},
+	} {
+		now := before
+		now.allocs += tt.grown
+		if got := now.pause(before, 10*time.Millisecond); got != tt.want {
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
+		}
+	}
+}
