@@ -210,7 +210,8 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 	}
 	t := Turn{Effects: effects}
 	if k.spec.Tables != nil {
-		tables := k.spec.Tables(&after)
+		kept := after // what has an address is allocated: not for what only reads
+		tables := k.spec.Tables(&kept)
 		for _, name := range sortedKeys(tables) {
 			rows, err := tables[name].writes()
 			if err != nil {
@@ -219,11 +220,12 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 			for _, row := range sortedKeys(rows) {
 				t.Writes = append(t.Writes, Write{tables[name].key(Ref{k.spec.Name, in.ID}, name, row), rows[row]})
 				if k.spec.RowIndex != nil {
-					t.Writes = append(t.Writes, difference(k.spec.RowIndex(before, name, row), k.spec.RowIndex(after, name, row))...)
+					t.Writes = append(t.Writes, difference(k.spec.RowIndex(before, name, row), k.spec.RowIndex(kept, name, row))...)
 				}
 			}
 			tables[name].settle()
 		}
+		after = kept
 	}
 	t.State = k.state(after, encoded)
 	t.Changed = len(t.Writes) > 0 || !bytes.Equal(st.encoded, encoded)

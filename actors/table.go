@@ -11,7 +11,8 @@ import (
 // Table is the part of a state that may grow large: a persistent map, so a Step
 // changes a copy in O(log n) and the commit writes only the rows that changed.
 // The zero Table is empty and ready. Tag a Table field `json:"-"` and name it
-// in Spec.Tables.
+// in Spec.Tables. Rows are stored as JSON, or, if V is a Binary and *V reads it, as
+// the bytes that it says.
 type Table[V any] struct {
 	rows    *immutable.Map[string, V]
 	changed *change // since the last commit, newest first
@@ -75,6 +76,30 @@ func (t Table[V]) All() iter.Seq2[string, V] {
 // rowBytes is how long rows mostly are.
 const rowBytes = 512
 
+// Binary is a row that is stored as bytes of its own, such as a content of
+// megabytes. BinaryReader is its pointer; it may not keep raw.
+type (
+	Binary       interface{ RowBytes() []byte }
+	BinaryReader interface{ ReadRow(raw []byte) error }
+)
+
+func encodeRow(v any) ([]byte, error) {
+	if b, ok := v.(Binary); ok {
+		if raw := b.RowBytes(); raw != nil {
+			return raw, nil
+		}
+		return []byte{}, nil // nil would delete
+	}
+	return appendJSON(rowBytes, v)
+}
+
+func decodeRow(raw []byte, v any) error {
+	if r, ok := v.(BinaryReader); ok {
+		return r.ReadRow(raw)
+	}
+	return json.Unmarshal(raw, v)
+}
+
 // Rows is what the runtime needs of a Table, whatever its values are.
 type Rows interface {
 	load(rows map[string][]byte) error
@@ -87,7 +112,7 @@ func (t *Table[V]) load(rows map[string][]byte) error {
 	b := immutable.NewMapBuilder[string, V](nil)
 	for k, raw := range rows {
 		var v V
-		if err := json.Unmarshal(raw, &v); err != nil {
+		if err := decodeRow(raw, &v); err != nil {
 			return fmt.Errorf("row %q: %w", k, err)
 		}
 		b.Set(k, v)
@@ -110,7 +135,7 @@ func (t *Table[V]) writes() (map[string][]byte, error) {
 			w[c.key] = nil
 			continue
 		}
-		raw, err := appendJSON(rowBytes, v)
+		raw, err := encodeRow(v)
 		if err != nil {
 			return nil, fmt.Errorf("row %q: %w", c.key, err)
 		}

@@ -116,8 +116,8 @@ func SeenMD5(d *messages.ConfigDigest, c Client) string {
 }
 
 // byPriority orders gray versions, the highest priority first.
-func byPriority(rules []*messages.GrayRule) {
-	slices.SortFunc(rules, func(a, b *messages.GrayRule) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), strings.Compare(a.Name, b.Name))
+func byPriority(grays []Gray) {
+	slices.SortFunc(grays, func(a, b Gray) int {
+		return cmp.Or(cmp.Compare(b.Rule.Priority, a.Rule.Priority), strings.Compare(a.Rule.Name, b.Rule.Name))
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -18,6 +19,7 @@ const (
 	MaxAppBytes         = 128
 	MaxTags             = 5
 	MaxTagRunes         = 64
+	MaxTagKeyBytes      = 540 // of a tag as it stands in the key of an index entry: escaped
 	MaxTypeBytes        = 32
 	MaxDescriptionRunes = 128
 	MaxUseRunes         = 32
@@ -84,6 +86,9 @@ func CheckLabels(l *messages.ConfigLabels) error {
 		}
 		if err := checkRunes("a tag", tag, MaxTagRunes); err != nil {
 			return err
+		}
+		if len(actors.Escape(tag)) > MaxTagKeyBytes {
+			return fmt.Errorf("a tag of a config has %d bytes when it is escaped: %w", MaxTagKeyBytes, messages.Invalid)
 		}
 	}
 	if app := l.GetApp(); app != "" {

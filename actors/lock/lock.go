@@ -26,6 +26,7 @@ const (
 	MinTTL        = time.Millisecond
 	MaxTTL        = 30 * time.Minute
 	MaxKeyBytes   = 256
+	MaxIDBytes    = 460 // of the identity, escaped
 	MaxOwnerBytes = 256
 )
 
@@ -48,6 +49,9 @@ func CheckKey(ns, key string) error {
 	}
 	if key == "" || len(key) > MaxKeyBytes || !utf8.ValidString(key) {
 		return fmt.Errorf("the key of a lock has 1 to %d bytes of UTF-8: %w", MaxKeyBytes, messages.Invalid)
+	}
+	if len(actors.Escape(ID(ns, key))) > MaxIDBytes {
+		return fmt.Errorf("the namespace and the key of a lock have at most %d bytes when they are escaped: %w", MaxIDBytes, messages.Invalid)
 	}
 	return nil
 }
