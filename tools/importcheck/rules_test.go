@@ -35,6 +35,8 @@ func TestCheck(t *testing.T) { // table: one row, one import
 		"a client and the runtime":          {"client", module + "/cluster", false, "only client, messages"},
 		"a client and a dialect":            {"client", module + "/gateway/native", false, "only client, messages"},
 		"the test of a client and a node":   {"client", module + "/cluster", true, ""},
+		"the balancer and the cluster":      {"balancer", module + "/cluster", false, "only balancer"},
+		"a dialect and the balancer":        {"gateway/proxy", module + "/balancer", false, ""},
 		"an example and the library":        {"examples/watchserver", module + "/client", false, ""},
 		"an example and the transport":      {"examples/watchserver", module + "/cluster/peer", false, "only examples, client"},
 		"the transport and the runtime":     {"cluster/peer", "github.com/asynkron/protoactor-go/actor", false, "client programs"},
