@@ -27,7 +27,7 @@ const (
 	MaxClusters            = 1000
 	MaxEndpoints           = 200_000 // of one service, every owner's counted
 	MaxEndpointsPerMessage = 10_000
-	MaxPersistent          = 500 // persistent endpoints that one message may change: what one commit takes
+	MaxPersistent          = 2000 // persistent endpoints that one message may change: what one commit takes
 )
 
 // Times of endpoints that beats keep, where their metadata say nothing else.

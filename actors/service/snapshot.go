@@ -1,0 +1,135 @@
+package service
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/troupe-cloud/troupe/actors"
+)
+
+// How ephemeral endpoints are stored: in chunks, of which a commit writes some of
+// those that changed, and not again for SnapshotEvery.
+const (
+	chunkSlots    = 32
+	chunksPerSave = 16
+	savePause     = 50 * time.Millisecond // between two parts of a snapshot
+)
+
+// soil marks the chunk of a slot as not stored.
+func (w *edit) soil(slot uint32) {
+	n := int(slot / chunkSlots)
+	if n/64 < len(w.l.dirty) && w.l.dirty[n/64]>>(n%64)&1 != 0 {
+		return
+	}
+	next := make([]uint64, max(len(w.l.dirty), n/64+1))
+	copy(next, w.l.dirty)
+	next[n/64] |= 1 << (n % 64)
+	w.l.dirty = next
+	w.l.unsaved++
+}
+
+// unsaved says whether what is stored is behind: chunks, or the counts in the index.
+func (w *edit) unsaved() bool {
+	return w.exists() && (w.l.unsaved > 0 || int(w.kept.Endpoints) != w.l.shown ||
+		int(w.kept.Healthy) != w.l.healthy || int(w.kept.ClusterCount) != len(w.l.clusters))
+}
+
+// save stores some of the chunks that changed, if it is time.
+func (w *edit) save() {
+	if !w.unsaved() || w.now < w.l.saveAt {
+		return
+	}
+	w.store()
+	w.l.dirty = slices.Clone(w.l.dirty)
+	left := chunksPerSave
+	for i := 0; i < len(w.l.dirty) && left > 0; i++ {
+		for ; w.l.dirty[i] != 0 && left > 0; left-- {
+			bit := bits.TrailingZeros64(w.l.dirty[i])
+			w.l.dirty[i] &^= 1 << bit
+			w.l.unsaved--
+			w.saveChunk(i*64 + bit)
+		}
+	}
+	pause := savePause
+	if w.l.unsaved == 0 {
+		pause = SnapshotEvery
+	}
+	w.l.saveAt = w.now + pause.Milliseconds()
+}
+
+func (w *edit) saveChunk(n int) {
+	var c chunk
+	for slot := uint32(n * chunkSlots); slot < uint32(n+1)*chunkSlots; slot++ {
+		if r := w.l.slots.get(slot); r != nil && !r.e.Persistent {
+			c.entries = append(c.entries, r)
+		}
+	}
+	if len(c.entries) == 0 {
+		w.Snapshot = w.Snapshot.Delete(chunkKey(n))
+	} else {
+		w.Snapshot = w.Snapshot.Set(chunkKey(n), &c)
+	}
+}
+
+// restore makes what lives in memory from what is stored. Everybody is given the
+// time that a beat just now would have given.
+func restore(s State, in actors.Input) State {
+	s.live = &live{id: in.ID, memo: &memo{whole: true}}
+	if s.kept != nil {
+		s.live.rev = s.kept.High
+	}
+	w := s.edit(in)
+	all := w.stored()
+	owned := map[string][]uint32{}
+	for _, r := range all {
+		w.insert(r)
+		w.begin(r)
+		if r.e.Owner != "" {
+			owned[r.e.Owner] = append(owned[r.e.Owner], r.slot)
+		}
+	}
+	for name, slots := range owned {
+		w.own(name, slots, false)
+	}
+	w.l.held = len(all)
+	for slot := range w.l.used {
+		if w.l.slots.get(slot) == nil {
+			w.l.free = &freeSlot{slot, w.l.free}
+		}
+	}
+	w.flush()
+	w.emptied()
+	w.l.wake = w.nextWake()
+	l := w.l
+	s.live = &l
+	return s
+}
+
+// stored is every stored registration with its slot, the oldest first.
+func (w *edit) stored() []*entry {
+	all := make([]*entry, 0, w.Persistent.Len())
+	for _, c := range w.Snapshot.All() {
+		for _, r := range c.entries {
+			w.l.used = max(w.l.used, r.slot+1)
+			all = append(all, r)
+		}
+	}
+	first := len(all)
+	for _, r := range w.Persistent.All() {
+		all = append(all, r)
+	}
+	slices.SortFunc(all[first:], func(a, b *entry) int { return byAddress(a.e, b.e) })
+	for i, r := range all[first:] {
+		c := *r
+		c.slot = w.l.used
+		w.l.used++
+		all[first+i] = &c
+	}
+	slices.SortFunc(all, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.slot, b.slot), strings.Compare(a.e.Owner, b.e.Owner))
+	})
+	return all
+}
