@@ -24,10 +24,25 @@ const (
 	commitPause   = 50 * time.Millisecond
 )
 
+// room is how much the messages of one batch may write together, the record
+// included. A single message may write more.
+type room struct{ writes, bytes int }
+
+// roomIn is what a store takes without much ado.
+func roomIn(s store.Store) room {
+	if sized, ok := s.(store.Sized); ok {
+		writes, bytes := sized.Cheap()
+		return room{min(writes, maxBatchWrites), min(bytes, maxBatchBytes)}
+	}
+	return room{maxBatchWrites, maxBatchBytes}
+}
+
 // batch is the changes of several messages on their way to one commit, and
 // what happens once they are durable.
 type batch struct {
-	writes   []store.Write
+	room     room
+	writes   []store.Write  // the last one of each key, once there are several messages
+	at       map[string]int // where a key's write stands; made for the second message
 	bytes    int
 	outcomes []outcome
 
@@ -41,11 +56,32 @@ type batch struct {
 }
 
 func (b *batch) add(writes []actors.Write, o outcome) {
+	first := len(b.writes) == 0
 	for _, w := range writes {
-		b.writes = append(b.writes, store.Write(w))
-		b.bytes += len(w.Key) + len(w.Value)
+		size := len(w.Key) + len(w.Value)
+		if i, twice := b.find(w.Key); !first && twice {
+			b.bytes += len(w.Value) - len(b.writes[i].Value)
+			b.writes[i] = store.Write(w)
+			continue
+		}
+		if b.at != nil {
+			b.at[w.Key] = len(b.writes)
+		}
+		b.writes, b.bytes = append(b.writes, store.Write(w)), b.bytes+size
 	}
 	b.outcomes = append(b.outcomes, o)
+}
+
+// find is where the write of a key stands, for a second message.
+func (b *batch) find(key string) (int, bool) {
+	if b.at == nil && len(b.outcomes) > 0 {
+		b.at = make(map[string]int, 2*len(b.writes))
+		for i, w := range b.writes {
+			b.at[w.Key] = i
+		}
+	}
+	i, ok := b.at[key]
+	return i, ok
 }
 
 // fits says whether a turn's writes can go along.
@@ -53,16 +89,20 @@ func (b *batch) fits(writes []actors.Write) bool {
 	if b == nil {
 		return true
 	}
-	total := b.bytes
+	count, bytes := len(b.writes)+1, b.bytes
 	for _, w := range writes {
-		total += len(w.Key) + len(w.Value)
+		if i, twice := b.find(w.Key); twice {
+			bytes += len(w.Value) - len(b.writes[i].Value)
+			continue
+		}
+		count, bytes = count+1, bytes+len(w.Key)+len(w.Value)
 	}
-	return len(b.writes)+len(writes) <= maxTurnWrites && total <= maxTurnBytes
+	return count <= b.room.writes && bytes <= b.room.bytes
 }
 
 // full says whether the next message has to wait.
 func (b *batch) full() bool {
-	return b != nil && (len(b.outcomes) >= maxBatchOutcomes || len(b.writes) > 0 && (len(b.writes) >= maxBatchWrites || b.bytes >= maxBatchBytes))
+	return b != nil && (len(b.outcomes) >= maxBatchOutcomes || len(b.writes)+1 >= b.room.writes || b.bytes >= b.room.bytes)
 }
 
 func (b *batch) all() []outcome {
@@ -70,24 +110,6 @@ func (b *batch) all() []outcome {
 		return nil
 	}
 	return b.outcomes
-}
-
-// merged is the writes with the last one of each key only.
-func (b *batch) merged() []store.Write {
-	if len(b.outcomes) < 2 {
-		return b.writes
-	}
-	at := make(map[string]int, len(b.writes))
-	kept := b.writes[:0]
-	for _, w := range b.writes {
-		if i, ok := at[w.Key]; ok {
-			kept[i] = w
-			continue
-		}
-		at[w.Key] = len(kept)
-		kept = append(kept, w)
-	}
-	return kept
 }
 
 // launch sends the pending batch to the store.
@@ -104,7 +126,7 @@ func (g *grain) launch() {
 		node: g.node, ref: g.ref, revision: g.revision, activation: g.activation, version: g.version,
 		txn: store.Txn{
 			Checks: []store.Check{{Key: key, Revision: g.revision}},
-			Writes: append(g.flight.merged(), store.Write{Key: key, Value: value}),
+			Writes: append(g.flight.writes, store.Write{Key: key, Value: value}),
 		},
 	}
 	g.node.commitBegins()

@@ -60,7 +60,7 @@ func (g *grain) decide(c *call, now time.Time) bool {
 	}
 	g.remember(c, turn.Effects)
 	if g.pending == nil {
-		g.pending = &batch{before: before, requests: requests}
+		g.pending = &batch{room: g.node.room, before: before, requests: requests}
 	}
 	g.pending.add(turn.Writes, outcome{call: c, effects: turn.Effects})
 	if g.flight == nil {

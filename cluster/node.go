@@ -31,6 +31,7 @@ type Node struct {
 	member  *protocluster.Cluster
 	lookup  *lookup
 	hosts   *hosts
+	room    room // of a batch
 	client  *Client
 	watches *watches
 	foreign foreign
@@ -73,7 +74,7 @@ func Start(_ context.Context, config Config) (*Node, error) {
 		config: config, store: config.Store,
 		log: config.Log.With().Str("node", config.Name).Logger(),
 		net: config.Network, resweep: make(chan struct{}, 1), workers: newWorkers(),
-		news: make(chan struct{}, 1), colds: make(chan struct{}, coldReads), probers: make(chan struct{}, probes),
+		news: make(chan struct{}, 1), room: roomIn(config.Store), colds: make(chan struct{}, coldReads), probers: make(chan struct{}, probes),
 	}
 	n.ids.Store(newPrefix())
 	n.viewSwept.Store(true)

@@ -93,6 +93,13 @@ type Store interface {
 	Close() error
 }
 
+// Sized is a Store whose transactions cost much more beyond some size.
+type Sized interface {
+	// Cheap is how many writes and how many bytes, of keys and values, a transaction
+	// may have that costs no more than a small one; with a check of one of them.
+	Cheap() (writes, bytes int)
+}
+
 // Submitter is a Store that can commit without a goroutine that waits for it.
 // Done is called once with what Commit would have returned, on any goroutine,
 // and must not block. Submit waits only while the store's queue is full.

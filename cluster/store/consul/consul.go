@@ -108,6 +108,7 @@ type Store struct {
 var (
 	_ store.Store     = (*Store)(nil)
 	_ store.Submitter = (*Store)(nil)
+	_ store.Sized     = (*Store)(nil)
 	_ store.Watcher   = (*Store)(nil)
 )
 

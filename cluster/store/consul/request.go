@@ -44,6 +44,10 @@ type write struct {
 	check bool // of this key too
 }
 
+// Cheap is store.Sized's: what goes out in one Consul transaction. Larger ones take
+// half a dozen, and every value twice.
+func (s *Store) Cheap() (writes, bytes int) { return maxPayload, maxBody / 2 }
+
 func bodySize(name string, value int) int { return opOverhead + 2*len(name) + (value+2)/3*4 }
 
 // newRequest works out what txn means to Consul. It is nil if the checks
