@@ -39,6 +39,15 @@ var audiences = map[protoreflect.Name]Audience{
 	"GetQuota": Operators, "SetQuota": Operators, "ResetQuota": Operators,
 	"GetHost": Operators, "SetHost": Operators, "DeleteHost": Operators, "GetConsole": Operators,
 
+	// Of the registry and the configuration. Who may do what there is not said like
+	// this, and owners of endpoints are known to the nodes that they are connected to.
+	"RegisterEndpoints": Operators, "DeregisterEndpoints": Operators, "UpdateEndpoints": Operators, "RenewEndpoints": Operators,
+	"SetService": Operators, "SetCluster": Operators, "DeleteService": Operators, "GetService": Operators,
+	"PublishConfig": Operators, "RemoveConfig": Operators, "UpdateConfigLabels": Operators,
+	"GetConfig": Operators, "GetConfigDigest": Operators, "GetConfigDetail": Operators, "GetConfigChange": Operators,
+	"CreateNamespace": Operators, "UpdateNamespace": Operators, "DeleteNamespace": Operators, "GetNamespace": Operators,
+	"AcquireLock": Operators, "ReleaseLock": Operators, "GetLock": Operators,
+
 	// Of a node.
 	"GetNodeStatus": Operators, "GetWhereabouts": Operators,
 }

@@ -36,12 +36,13 @@ func TestPublic(t *testing.T) { // table: one row, one message
 		&DriverDone{}, &DomainReported{}, &HostsAnswered{}, &ClaimQuota{}, &ReleaseQuota{}, &QuotaGranted{}, &PortsAllocated{},
 		&AllocatePorts{}, &OrderHost{}, &Activated{}, &Nudged{}, &DrainNode{}, &LeaveNode{}, &GetBoard{}, &BeginImageUpload{},
 		&ImageUploaded{}, &ScheduleInstance{}, &InstanceView{}, &Envelope{}, &IssuedCertificate{},
+		&Woken{}, &KeepOwners{}, &DropOwner{}, &EndpointsProbed{}, &AssignRegistryRole{}, &AddRegistryPermission{}, &GetRegistryAccess{},
 	} {
 		if Public(m) {
 			t.Errorf("%T is public", m)
 		}
 	}
-	for _, m := range []proto.Message{&GetInstance{}, &CreateInstance{}, &GetNodeStatus{}, &GetWhereabouts{}, &OrderInstance{}} {
+	for _, m := range []proto.Message{&GetInstance{}, &CreateInstance{}, &GetNodeStatus{}, &GetWhereabouts{}, &OrderInstance{}, &PublishConfig{}, &GetService{}, &AcquireLock{}} {
 		if !Public(m) {
 			t.Errorf("%T is not public", m)
 		}
