@@ -689,7 +689,7 @@ type ConfigDigest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Md5   string                 `protobuf:"bytes,1,opt,name=md5,proto3" json:"md5,omitempty"`     // of the formal content; empty: none
 	Grays []*GrayDigest          `protobuf:"bytes,2,rep,name=grays,proto3" json:"grays,omitempty"` // highest priority first
-	// Grows whenever anybody would see another content than before, also over a
+	// Grows by one whenever anybody would see another content than before, also over a
 	// removal: who compares it cannot miss that it went and came back.
 	ContentVersion int64 `protobuf:"varint,3,opt,name=content_version,json=contentVersion,proto3" json:"content_version,omitempty"`
 	unknownFields  protoimpl.UnknownFields

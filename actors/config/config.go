@@ -15,7 +15,7 @@ import (
 type State struct {
 	ID             string     `json:",omitempty"` // set with the first publish
 	Version        int64      `json:",omitempty"` // of the last change; about its Unix milliseconds
-	ContentVersion int64      `json:",omitempty"` // the Version since when everybody sees what they see
+	ContentVersion int64      `json:",omitempty"` // counts the changes of what anybody sees
 	Formal         *Published `json:",omitempty"` // nil: there is none
 	Labels         Labels     // of the formal content
 	Grays          []Gray     `json:",omitempty"` // highest priority first

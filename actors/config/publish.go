@@ -59,7 +59,9 @@ func publish(s State, in actors.Input, m *messages.PublishConfig) (State, []acto
 	}
 	if was == nil || was.MD5 != is.MD5 {
 		s.Contents = s.Contents.Set(row, text(m.Content))
-		s.ContentVersion = s.Version
+		s.ContentVersion++
+	} else if m.Gray != nil && !proto.Equal(m.Gray, s.Grays[s.gray(m.Gray.Name)].Rule) {
+		s.ContentVersion++ // others see it
 	}
 	if m.Gray != nil {
 		s = s.setGray(m.Gray, is)
@@ -116,20 +118,14 @@ func (s State) made(was *Published, now time.Time, m *messages.PublishConfig) *P
 	return p
 }
 
-// setGray puts a gray version in its place. Another rule lets somebody see another
-// content.
+// setGray puts a gray version in its place.
 func (s State) setGray(rule *messages.GrayRule, p *Published) State {
+	g := Gray{proto.CloneOf(rule), *p}
 	at := s.gray(rule.Name)
-	s.Grays = slices.Clone(s.Grays)
-	switch {
-	case at < 0:
-		s.Grays = append(s.Grays, Gray{proto.CloneOf(rule), *p})
-		s.ContentVersion = s.Version
-	case proto.Equal(s.Grays[at].Rule, rule):
-		s.Grays[at].Published = *p
-	default:
-		s.Grays[at] = Gray{proto.CloneOf(rule), *p}
-		s.ContentVersion = s.Version
+	if s.Grays = slices.Clone(s.Grays); at < 0 {
+		s.Grays = append(s.Grays, g)
+	} else {
+		s.Grays[at] = g
 	}
 	byPriority(s.Grays)
 	return s
@@ -194,7 +190,7 @@ func remove(s State, in actors.Input, m *messages.RemoveConfig) (State, []actors
 	}
 	s = s.next(in.Now).recordOld(in.Now, "D", row, m.User, m.Ip, "")
 	s.Contents = s.Contents.Delete(row)
-	s.ContentVersion = s.Version
+	s.ContentVersion++
 	if at >= 0 {
 		s.Grays = slices.Delete(slices.Clone(s.Grays), at, at+1)
 	} else {

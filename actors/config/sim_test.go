@@ -128,7 +128,7 @@ func (m *model) publish(rule *messages.GrayRule) {
 	}
 	m.history = append(m.history, line)
 	if !there || was != p.Content || !proto.Equal(m.rules[name], rule) {
-		m.seen = m.version
+		m.seen++
 	}
 	m.content[name], m.rules[name] = p.Content, rule
 	if rule == nil && len(p.Labels.GetTags()) > 0 {
@@ -148,7 +148,7 @@ func (m *model) remove(name string) {
 	}
 	m.acknowledged(answer, "")
 	m.history = append(m.history, &messages.ConfigChange{Operation: "D", GrayName: name, Content: was, User: "r"})
-	m.seen = m.version
+	m.seen++
 	delete(m.content, name)
 	if name == "" {
 		m.tags = nil
