@@ -223,3 +223,13 @@ func (o *Owners) Len() (conns, services int) {
 	defer o.mu.Unlock()
 	return len(o.conns), len(o.services)
 }
+
+// Holds is in how many services a connection keeps something.
+func (o *Owners) Holds(conn string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if w := o.conns[conn]; w != nil {
+		return len(w.has)
+	}
+	return 0
+}

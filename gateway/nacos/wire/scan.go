@@ -226,6 +226,14 @@ func (s *Scanner) TextMap() map[string]string {
 	}
 }
 
+// Raw is one value of any kind as it stands; a part of what is read.
+func (s *Scanner) Raw() []byte {
+	s.blank()
+	from := s.i
+	s.Skip()
+	return s.b[from:s.i]
+}
+
 // Skip reads past one value of any kind.
 func (s *Scanner) Skip() { s.skip(0) }
 

@@ -1,0 +1,269 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strconv"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// call is one request and the answer to it.
+type call struct {
+	ctx     context.Context
+	server  *Server
+	conn    *conn
+	in      payload
+	json    wire.Scanner
+	request string // its id, to be repeated in the answer
+	user    *api.User
+	reply   *reply
+	began   bool // the answer is a success, and has begun
+}
+
+// handler is how one kind of request is answered. Handle reads c.json and returns
+// an error, or calls ok and appends further fields.
+type handler struct {
+	answer string // the class of the answer
+	handle func(*call) error
+	early  bool // also before the connection is set up
+}
+
+// fault is an error with a code of the dialect.
+type fault struct {
+	code int
+	err  error
+}
+
+func (f *fault) Error() string { return f.err.Error() }
+func (f *fault) Unwrap() error { return f.err }
+
+// Codes of errors.
+const (
+	codeInvalid      = 400
+	codeDenied       = 403
+	codeNotFound     = 404
+	codeConflict     = 409
+	codeServer       = 500
+	codeUnparsable   = 502
+	codeOverload     = 503
+	codeNotReady     = 300 // also: no such config
+	codeUnregistered = 301
+	codeNoHandler    = 302
+)
+
+var calls = sync.Pool{New: func() any { return &call{} }}
+
+// keptInput is the largest request whose memory is used again.
+const keptInput = 16 << 10
+
+// unary answers one request.
+func unary(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	p, _ := peer.FromContext(ctx)
+	link, ok := p.Addr.(*conn)
+	if !ok {
+		return nil, status.Error(codes.Internal, "a call without a connection")
+	}
+	c := calls.Get().(*call)
+	if err := decode(&c.in); err != nil {
+		return nil, err
+	}
+	c.ctx, c.server, c.conn, c.reply = ctx, srv.(*Server), link, newReply()
+	link.touch()
+	answer := c.work()
+	if len(answer) > headroom { // longer names than ours do not occur
+		answer = errorResponse
+	}
+	r := c.reply
+	r.framed = frame(r.b, answer)
+	raw := c.in.raw
+	*c = call{in: payload{headers: c.in.headers[:0]}}
+	if cap(raw) <= keptInput {
+		c.in.raw = raw[:0]
+		calls.Put(c)
+	}
+	return r, nil
+}
+
+const errorResponse = "ErrorResponse"
+
+// work makes the answer, and says of what class it is.
+func (c *call) work() string {
+	h, err := c.choose()
+	if err == nil {
+		err = c.handle(h)
+	}
+	switch {
+	case err == nil:
+		if !c.began {
+			c.ok()
+		}
+		c.reply.b = append(c.reply.b, '}')
+		return h.answer
+	case h == nil:
+		c.fail(err)
+		return errorResponse
+	}
+	c.fail(err)
+	return h.answer
+}
+
+// choose finds the handler; an error is one that comes before any.
+func (c *call) choose() (*handler, error) {
+	if err := c.in.parse(); err != nil {
+		return nil, &fault{codeUnparsable, err}
+	}
+	c.json.Reset(c.in.body)
+	h := handlers[string(c.in.kind)]
+	switch {
+	case h == nil:
+		return nil, &fault{codeNoHandler, fmt.Errorf("RequestHandler Not Found: %w", messages.NotFound)}
+	case c.server.cfg.Ready != nil && !c.server.cfg.Ready():
+		c.peek()
+		return nil, &fault{codeNotReady, fmt.Errorf("Server is starting, please try later.: %w", messages.Unavailable)}
+	case !h.early && !c.conn.registered():
+		c.peek()
+		return nil, &fault{codeUnregistered, fmt.Errorf("Connection is unregistered.: %w", messages.Unavailable)}
+	}
+	return h, nil
+}
+
+// handle calls a handler; a panic of it ends this request only.
+func (c *call) handle(h *handler) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.server.cfg.Log.Error().Any("panic", p).Bytes("stack", debug.Stack()).Bytes("request", c.in.kind).Msg("a handler panicked")
+			err = fmt.Errorf("a handler panicked: %w", messages.Internal)
+		}
+	}()
+	return h.handle(c)
+}
+
+// peek looks for the id of a request that nobody is going to read.
+func (c *call) peek() {
+	c.each(func([]byte) bool { return false })
+	c.json.Reset(c.in.body)
+}
+
+// each reads the fields of the request: those that all have by itself, the others
+// are want's, which says false of what it does not know. Unparsable if it is no
+// JSON object.
+func (c *call) each(want func(name []byte) bool) error {
+	if c.json.Object() {
+		for {
+			name, ok := c.json.Field()
+			if !ok {
+				break
+			}
+			switch {
+			case string(name) == "requestId":
+				if c.request = c.json.Text(); len(c.request) > maxRequestIDText {
+					c.request = c.request[:maxRequestIDText]
+				}
+			case !want(name):
+				c.json.Skip()
+			}
+		}
+	}
+	if err := c.json.End(); err != nil {
+		return &fault{codeUnparsable, err}
+	}
+	return nil
+}
+
+// ok begins the answer of a request that was done. Further fields may be appended,
+// each with a comma in front.
+func (c *call) ok() {
+	c.began = true
+	b := append(c.reply.b[:headroom], `{"resultCode":200,"errorCode":0,"message":null,"requestId":`...)
+	c.reply.b = append(wire.AppendText(b, c.request), `,"success":true`...)
+}
+
+// text appends a field of the answer.
+func (c *call) text(name, value string) {
+	c.reply.b = wire.AppendText(append(c.reply.b, name...), value)
+}
+
+// fail makes the answer that the request was refused.
+func (c *call) fail(err error) {
+	code, sentence := codeOf(err), messages.Sentence(err)
+	if messages.KindOf(err) == messages.ErrorKind_ERROR_KIND_INTERNAL {
+		c.server.cfg.Log.Error().Err(err).Bytes("request", c.in.kind).Str("connection", c.conn.id).Msg("a request failed")
+		sentence = "internal error, request " + c.request
+	}
+	b := append(c.reply.b[:headroom], `{"resultCode":500,"errorCode":`...)
+	b = strconv.AppendInt(b, int64(code), 10)
+	b = wire.AppendText(append(b, `,"message":`...), sentence)
+	b = wire.AppendText(append(b, `,"requestId":`...), c.request)
+	c.reply.b = append(b, `,"success":false}`...)
+}
+
+// codeOf is the code of err: its own, or that of its kind.
+func codeOf(err error) int {
+	if f := (*fault)(nil); errors.As(err, &f) {
+		return f.code
+	}
+	switch messages.KindOf(err) {
+	case messages.ErrorKind_ERROR_KIND_INVALID:
+		return codeInvalid
+	case messages.ErrorKind_ERROR_KIND_DENIED:
+		return codeDenied
+	case messages.ErrorKind_ERROR_KIND_NOT_FOUND:
+		return codeNotFound
+	case messages.ErrorKind_ERROR_KIND_CONFLICT:
+		return codeConflict
+	case messages.ErrorKind_ERROR_KIND_EXHAUSTED:
+		return codeOverload
+	case messages.ErrorKind_ERROR_KIND_NONE, messages.ErrorKind_ERROR_KIND_UNAVAILABLE, messages.ErrorKind_ERROR_KIND_INTERNAL:
+	}
+	return codeServer
+}
+
+// permit refuses with Denied who may not do that. The credentials of each request
+// count, so that a token ends when it ends.
+func (c *call) permit(to api.Action, what api.Resource) error {
+	if c.server.cfg.Auth == nil {
+		return nil
+	}
+	if err := c.identify(); err != nil {
+		return err
+	}
+	if !c.user.May(to, what) {
+		return fmt.Errorf("authorization failed, %s may not do that with %s:%s:%s/%s: %w",
+			c.user.Name, what.Namespace, what.Group, what.Type, what.Name, messages.Denied)
+	}
+	return nil
+}
+
+// identify finds out who asks. Denied if it is nobody.
+func (c *call) identify() error {
+	if c.server.cfg.Auth == nil || c.user != nil {
+		return nil
+	}
+	u, err := c.server.cfg.Auth.Identify(c.ctx, api.Credentials{
+		Token: c.in.header("accessToken"), Username: c.in.header("username"), Password: c.in.header("password"),
+	})
+	if err == nil && u == nil {
+		err = fmt.Errorf("nobody is logged in: %w", messages.Denied)
+	}
+	c.user = u
+	return err
+}
+
+// userName is who asks, for histories; empty: nobody is known.
+func (c *call) userName() string {
+	if c.user == nil {
+		return ""
+	}
+	return c.user.Name
+}

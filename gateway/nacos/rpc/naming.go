@@ -1,0 +1,257 @@
+package rpc
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/service"
+	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
+	"github.com/troupe-cloud/troupe/gateway/registry"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// naming is what requests about services have in common.
+type naming struct {
+	namespace, group, name string
+	op                     string // "type"
+	endpoint               *messages.Endpoint
+	endpoints              []*messages.Endpoint
+	clusters               string
+	healthyOnly            bool
+	subscribe              bool
+	page, size             int64
+}
+
+// naming reads a request about a service.
+func (c *call) naming(n *naming) error {
+	err := c.each(func(name []byte) bool {
+		switch string(name) {
+		case "namespace":
+			n.namespace = c.json.Text()
+		case "serviceName":
+			n.name = c.json.Text()
+		case "groupName":
+			n.group = c.json.Text()
+		case "type":
+			n.op = c.json.Text()
+		case "instance":
+			n.endpoint = c.json.Instance()
+		case "instances":
+			n.endpoints = c.instances()
+		case "cluster", "clusters":
+			n.clusters = c.json.Text()
+		case "healthyOnly":
+			n.healthyOnly = c.json.Bool(false)
+		case "subscribe":
+			n.subscribe = c.json.Bool(false)
+		case "pageNo":
+			n.page = c.json.Int(1 << 30)
+		case "pageSize":
+			n.size = c.json.Int(1 << 30)
+		default:
+			return false
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if group, bare, grouped := strings.Cut(n.name, service.Separator); grouped {
+		n.group, n.name = group, bare
+	}
+	n.namespace, n.group = service.Namespace(n.namespace), service.Group(n.group)
+	return nil
+}
+
+// instances reads a list of them; more than may be registered at once are not kept.
+func (c *call) instances() (all []*messages.Endpoint) {
+	if !c.json.Array() {
+		return nil
+	}
+	for c.json.More() {
+		if e := c.json.Instance(); e != nil && len(all) <= service.MaxEndpointsPerMessage {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// ref is the service's grain, if its name is one and the user may do that with it.
+func (c *call) ref(n *naming, to api.Action) (actors.Ref, error) {
+	if n.name == "" {
+		return actors.Ref{}, fmt.Errorf("Param 'serviceName' is required: %w", messages.Invalid)
+	}
+	if err := service.Check(n.namespace, n.group, n.name); err != nil {
+		return actors.Ref{}, err
+	}
+	if err := c.permit(to, n.resource()); err != nil {
+		return actors.Ref{}, err
+	}
+	return service.Ref(n.namespace, n.group, n.name), nil
+}
+
+func (n *naming) resource() api.Resource {
+	return api.Resource{Namespace: n.namespace, Group: n.group, Type: api.Naming, Name: n.name}
+}
+
+// instance registers or deregisters the one instance that this connection has in
+// a service.
+func instance(c *call) error {
+	var n naming
+	if err := c.naming(&n); err != nil {
+		return err
+	}
+	at, err := c.ref(&n, api.Write)
+	if err != nil {
+		return err
+	}
+	switch n.op {
+	case "registerInstance":
+		if n.endpoint == nil {
+			return fmt.Errorf("Param 'instance' is required: %w", messages.Invalid)
+		}
+		err = c.keep(&n, at, n.endpoint)
+	case "deregisterInstance":
+		err = c.keep(&n, at)
+	default:
+		return unknownOp(n.op)
+	}
+	if err != nil {
+		return err
+	}
+	c.ok()
+	c.text(`,"type":`, n.op)
+	return nil
+}
+
+func unknownOp(op string) error {
+	return fmt.Errorf("Unsupported request type %q: %w", op, messages.Invalid)
+}
+
+// batchInstance says all instances that this connection has in a service.
+func batchInstance(c *call) error {
+	var n naming
+	if err := c.naming(&n); err != nil {
+		return err
+	}
+	at, err := c.ref(&n, api.Write)
+	if err != nil {
+		return err
+	}
+	switch n.op {
+	case "batchRegisterInstance", "batchDeregisterInstance":
+	default:
+		return unknownOp(n.op)
+	}
+	if err := c.keep(&n, at, n.endpoints...); err != nil {
+		return err
+	}
+	c.ok()
+	c.text(`,"type":`, n.op)
+	return nil
+}
+
+// keep makes endpoints all that the connection keeps in a service.
+func (c *call) keep(n *naming, at actors.Ref, endpoints ...*messages.Endpoint) error {
+	if len(endpoints) > service.MaxEndpointsPerMessage {
+		return fmt.Errorf("at most %d instances are registered at once: %w", service.MaxEndpointsPerMessage, messages.Invalid)
+	}
+	for _, e := range endpoints {
+		e.Persistent = false // what it says of itself does not count here: it lives with its connection
+		if err := c.prepare(n, e); err != nil {
+			return err
+		}
+	}
+	if len(endpoints) > 1 {
+		endpoints = unique(endpoints)
+	}
+	owners := c.server.cfg.Owners
+	if len(endpoints) > 0 && owners.Holds(c.conn.id) >= MaxServices && len(owners.Get(c.conn.id, at)) == 0 {
+		return fmt.Errorf("a connection has instances in at most %d services: %w", MaxServices, messages.Exhausted)
+	}
+	if err := owners.Set(c.ctx, c.conn.id, at, endpoints); err != nil {
+		return err
+	}
+	c.server.cfg.Names.Hint(registry.ServiceKind, n.namespace)
+	return nil
+}
+
+// prepare makes an endpoint what is registered, and checks it.
+func (c *call) prepare(n *naming, e *messages.Endpoint) error {
+	if a := c.conn.about; e.App == "" && a.app != "unknown" {
+		e.App = a.app
+	}
+	wire.Finish(wire.GroupedName(n.group, n.name), e)
+	return service.CheckEndpoint(e)
+}
+
+// unique leaves the last of those that have one address: an owner has one for each.
+func unique(all []*messages.Endpoint) []*messages.Endpoint {
+	type address struct {
+		ip, cluster string
+		port        int32
+	}
+	at := make(map[address]int, len(all))
+	out := all[:0:0]
+	for _, e := range all {
+		key := address{e.Ip, e.Cluster, e.Port}
+		if i, is := at[key]; is {
+			out[i] = e
+			continue
+		}
+		at[key] = len(out)
+		out = append(out, e)
+	}
+	return out
+}
+
+// persistentInstance registers an instance that stays until it is deregistered.
+func persistentInstance(c *call) error {
+	var n naming
+	if err := c.naming(&n); err != nil {
+		return err
+	}
+	at, err := c.ref(&n, api.Write)
+	if err != nil {
+		return err
+	}
+	e := n.endpoint
+	if e == nil {
+		return fmt.Errorf("Param 'instance' is required: %w", messages.Invalid)
+	}
+	e.Persistent = true
+	if err := c.prepare(&n, e); err != nil {
+		return err
+	}
+	var do actors.Message
+	switch n.op {
+	case "registerInstance":
+		do = &messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{e}}
+	case "deregisterInstance":
+		key := &messages.EndpointKey{Ip: e.Ip, Port: e.Port, Cluster: e.Cluster}
+		do = &messages.DeregisterEndpoints{Endpoints: []*messages.EndpointKey{key}, PersistentOnly: true}
+	default:
+		return unknownOp(n.op)
+	}
+	_, err = c.server.cfg.Cloud.Ask(c.ctx, at, do)
+	if messages.KindOf(err) == messages.ErrorKind_ERROR_KIND_NOT_FOUND && n.op == "deregisterInstance" {
+		err = nil
+	}
+	c.audit(n.op, n.resource(), err)
+	if err != nil {
+		return err
+	}
+	c.server.cfg.Names.Hint(registry.ServiceKind, n.namespace)
+	c.ok()
+	c.text(`,"type":`, n.op)
+	return nil
+}
+
+// audit writes who changed what that stays, from where, and whether it was done.
+func (c *call) audit(what string, on api.Resource, err error) {
+	c.server.cfg.Log.Info().Str("user", c.userName()).Str("client", c.conn.ip).Str("connection", c.conn.id).
+		Str("request", what).Str("namespace", on.Namespace).Str("group", on.Group).Str("name", on.Name).
+		Bool("done", err == nil).Msg("audit")
+}
