@@ -84,7 +84,7 @@ func (a *API) list(r *api.Request, v *api.Values, q *query) (raw []byte, revisio
 	info := wire.ServiceInfo{Group: q.key.Group, Name: q.key.Name, Grouped: true, Clusters: q.clusters}
 	switch {
 	case errors.Is(err, messages.NotFound):
-		info.Revision = time.Now().UnixMilli()
+		info.Revision = time.Now().UnixMilli() - 1 // whatever is registered from now on is newer
 		return info.Render(), info.Revision, nil
 	case err != nil:
 		return nil, 0, err

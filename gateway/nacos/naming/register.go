@@ -73,7 +73,8 @@ func (a *API) update(r *api.Request) (api.Answer, error) {
 	return fine, as(err, messages.NotFound, api.InstanceError)
 }
 
-// patch changes only what the request names.
+// patch changes only what the request names. That it is healthy, which v1 may say
+// too, is read and does not count, as in Nacos since 2.0: beats and checks know.
 func (a *API) patch(r *api.Request) error {
 	k, err := r.ServiceKey()
 	if err != nil {
@@ -82,9 +83,10 @@ func (a *API) patch(r *api.Request) error {
 	v := r.Values()
 	m := &messages.UpdateEndpoints{
 		Keys:   []*messages.EndpointKey{keyOf(v)},
-		Weight: v.OptionalFloat("weight"), Enabled: v.OptionalBool("enabled"), Healthy: v.OptionalBool("healthy"),
+		Weight: v.OptionalFloat("weight"), Enabled: v.OptionalBool("enabled"),
 		SetMetadata: metadata(v, api.MetadataError), ReplaceMetadata: v.Text("metadata") != "",
 	}
+	v.OptionalBool("healthy")
 	if err := v.Err(); err != nil {
 		return err
 	}
