@@ -57,9 +57,11 @@ type Balancer struct {
 	epoch    time.Time
 	clock    func() int64
 
-	set   atomic.Pointer[Set]
-	first chan struct{} // closed once there was a list
-	once  sync.Once
+	budget *Budget
+	times  recent // of all servers
+	set    atomic.Pointer[Set]
+	first  chan struct{} // closed once there was a list
+	once   sync.Once
 
 	mu        sync.Mutex
 	list      []*Server
@@ -83,7 +85,7 @@ type remembered struct {
 func New(name string, c Config) *Balancer {
 	b := &Balancer{
 		name: name, config: c, circuit: DefaultCircuit, outliers: DefaultOutliers, epoch: time.Now(),
-		first: make(chan struct{}), known: map[string]*remembered{}, zones: map[string]*atomic.Int64{},
+		first: make(chan struct{}), budget: NewBudget(DefaultRatio, DefaultReserve), known: map[string]*remembered{}, zones: map[string]*atomic.Int64{},
 	}
 	if c.Now != nil {
 		b.epoch = c.Now()
@@ -119,6 +121,8 @@ func (b *Balancer) now() int64 {
 	}
 	return int64(time.Since(b.epoch))
 }
+
+func (b *Balancer) quantile(q float64) time.Duration { return b.times.quantiles(q)[0] }
 
 func (b *Balancer) zoneCounter(zone string) *atomic.Int64 {
 	c := b.zones[zone]

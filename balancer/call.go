@@ -30,11 +30,18 @@ func (b *Balancer) Begin(s *Server) Call {
 }
 
 // End says what became of the call.
-func (c Call) End(r Result) {
+func (c Call) End(r Result) { c.end(r, c.b.now()-c.began) }
+
+// end says what became of the call, which was answered after took nanoseconds.
+func (c Call) end(r Result, took int64) {
 	now := c.b.now()
 	s := c.Server
 	s.zone.Add(-1)
-	s.end(now, time.Duration(now-c.began), r == OK || r == Failed)
+	answered := r == OK || r == Failed
+	s.end(now, time.Duration(took), answered)
+	if answered {
+		c.b.times.add(time.Duration(took))
+	}
 	switch r {
 	case OK:
 		c.b.succeeded(s, now)

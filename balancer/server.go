@@ -66,7 +66,7 @@ func (s *Server) returns(now int64) int64 {
 
 // read is a reading at now.
 func (s *Server) read(now int64) Stats {
-	q := s.quantiles(0.5, 0.9, 0.99)
+	q := s.recent.quantiles(0.5, 0.9, 0.99)
 	ok, _ := s.usable(now)
 	r := Stats{
 		ID: s.id, Address: s.Address(), Zone: s.Zone, Usable: ok,

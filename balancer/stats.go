@@ -32,8 +32,17 @@ type stats struct {
 	sumNanos      atomic.Int64
 	sumSquares    atomic.Uint64 // float64 bits, of milliseconds
 
+	recent recent
+}
+
+// recent keeps the last response times. Safe for concurrent use.
+type recent struct {
 	next  atomic.Uint64
-	times [samples]atomic.Uint32 // microseconds
+	times [samples]atomic.Uint32 // microseconds; 0: none
+}
+
+func (r *recent) add(took time.Duration) {
+	r.times[r.next.Add(1)%samples].Store(uint32(min(max(took.Microseconds(), 1), math.MaxUint32)))
 }
 
 // begin counts a call that starts at now (nanoseconds of the balancer's clock).
@@ -67,7 +76,7 @@ func (s *stats) end(now int64, took time.Duration, counts bool) {
 	s.observe(now, took)
 	s.sumNanos.Add(int64(took))
 	addFloat(&s.sumSquares, ms(took)*ms(took))
-	s.times[s.next.Add(1)%samples].Store(uint32(min(max(took.Microseconds(), 1), math.MaxUint32)))
+	s.recent.add(took)
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -123,11 +132,12 @@ func (s *stats) takeInterval() tally {
 	return tally{s.intervalCalls.Swap(0), s.intervalFails.Swap(0)}
 }
 
-// quantiles of the response times that are kept, in the order of qs (0 to 1).
-func (s *stats) quantiles(qs ...float64) []time.Duration {
+// quantiles of the response times that are kept, in the order of qs (0 to 1); 0:
+// there are none.
+func (r *recent) quantiles(qs ...float64) []time.Duration {
 	sorted := make([]uint32, 0, samples)
-	for i := range s.times {
-		if v := s.times[i].Load(); v > 0 {
+	for i := range r.times {
+		if v := r.times[i].Load(); v > 0 {
 			sorted = append(sorted, v)
 		}
 	}
