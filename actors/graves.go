@@ -3,6 +3,8 @@ package actors
 import (
 	"fmt"
 	"time"
+
+	"github.com/troupe-cloud/troupe/messages/encode"
 )
 
 // GraveTime is how long a grain remembers who is gone. A message older than
@@ -24,6 +26,14 @@ type Grave struct {
 	At    time.Time
 	Order uint64
 	Why   string // empty: it was removed; else it was refused, and why
+}
+
+// AppendJSON is encode.Appender's.
+func (g Graves) AppendJSON(b []byte) ([]byte, error) {
+	o := encode.Open(b)
+	o.Uint("First", g.First)
+	o.Uint("Next", g.Next)
+	return o.Close()
 }
 
 // Get is id's grave.

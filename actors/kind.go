@@ -2,6 +2,7 @@ package actors
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -58,6 +59,10 @@ type Spec[S any] struct {
 
 	// Index lists the entries that S should have. Nil: none.
 	Index func(S) []Entry
+
+	// SameIndex says that Index lists the same of two states, where that can be told
+	// more cheaply than by listing. Nil: it cannot.
+	SameIndex func(before, after S) bool
 
 	// RowIndex lists the entries of one row of a table, that of an absent row
 	// being none. It may look at that row alone, not at the rest of S: it is
@@ -259,15 +264,20 @@ const (
 
 // appendJSON encodes what is stored, by itself where it can.
 func appendJSON(expected int, v any) ([]byte, error) {
-	if a, ok := v.(encode.Appender); ok {
-		return a.AppendJSON(make([]byte, 0, expected+spareBytes))
+	switch v := v.(type) {
+	case encode.Appender:
+		return v.AppendJSON(make([]byte, 0, expected+spareBytes))
+	case []byte:
+		return encode.AppendBytes(make([]byte, 0, base64.StdEncoding.EncodedLen(len(v))+len(`""`)), v), nil
+	case []string:
+		return encode.AppendTexts(nil, v), nil
 	}
 	return json.Marshal(v)
 }
 
 // index lists what has to be written to come from before's entries to after's.
 func (k kind[S]) index(before, after S) []Write {
-	if k.spec.Index == nil {
+	if k.spec.Index == nil || k.spec.SameIndex != nil && k.spec.SameIndex(before, after) {
 		return nil
 	}
 	return difference(k.spec.Index(before), k.spec.Index(after))

@@ -2,8 +2,8 @@ package host
 
 import "github.com/troupe-cloud/troupe/messages/encode"
 
-// AppendJSON is encode.Appender's: a claim is written at every order. A field added
-// to Claim has to be added here; a test compares with encoding/json.
+// AppendJSON is encode.Appender's: host and claim are written at every order. A field
+// added to State or Claim has to be added here; a test compares with encoding/json.
 func (c Claim) AppendJSON(b []byte) ([]byte, error) {
 	o := encode.Open(b)
 	o.IntIf("VCPUs", int64(c.VCPUs))
@@ -27,5 +27,19 @@ func (c Claim) AppendJSON(b []byte) ([]byte, error) {
 	}
 	o.IntIf("ErrorKind", int64(c.ErrorKind))
 	o.TextIf("Error", c.Error)
+	return o.Close()
+}
+
+// AppendJSON is encode.Appender's.
+func (s State) AppendJSON(b []byte) ([]byte, error) {
+	o := encode.Open(b)
+	o.Text("Name", s.Name)
+	o.Int("VCPUs", int64(s.VCPUs))
+	o.Int("RAMMiB", s.RAMMiB)
+	o.Int("DiskGiB", s.DiskGiB)
+	o.Int("Instances", int64(s.Instances))
+	o.Int("Working", int64(s.Working))
+	o.Int("Untold", int64(s.Untold))
+	encode.Value(&o, "Graves", s.Graves)
 	return o.Close()
 }

@@ -89,6 +89,9 @@ func Spec() actors.Kind {
 		Name: Kind, Step: Step, Outstanding: outstanding,
 		Busy:  func(s State) bool { return s.Working+s.Untold > 0 },
 		Index: index,
+		SameIndex: func(before, after State) bool {
+			return before.Name == after.Name && before.card() == after.card()
+		},
 		Tables: func(s *State) map[string]actors.Rows {
 			return map[string]actors.Rows{"claims": &s.Claims, "card": &s.Card, "line": &s.Graves.Line, "dead": &s.Graves.Dead}
 		},

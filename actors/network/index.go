@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -56,7 +57,7 @@ func index(s State) []actors.Entry {
 	if !s.exists() {
 		return nil
 	}
-	value, id := encode(s.view()), actors.Escape(s.ID)
+	value, id := marshal(s.view()), actors.Escape(s.ID)
 	entries := []actors.Entry{
 		{Key: IndexAll + id, Value: value},
 		{Key: IndexProject(s.ProjectID) + id, Value: value},
@@ -70,6 +71,19 @@ func index(s State) []actors.Entry {
 	return entries
 }
 
+// sameIndex: of all that changes when an address is given out, index says nothing.
+func sameIndex(a, b State) bool {
+	return a.ID == b.ID && a.Name == b.Name && a.ProjectID == b.ProjectID && a.Description == b.Description &&
+		a.Shared == b.Shared && a.Down == b.Down && a.Deleted == b.Deleted && a.MTU == b.MTU &&
+		a.CreatedAt == b.CreatedAt && a.UpdatedAt == b.UpdatedAt && slices.EqualFunc(a.Subnets, b.Subnets, sameSubnet)
+}
+
+func sameSubnet(a, b Subnet) bool {
+	return a.ID == b.ID && a.Name == b.Name && a.Description == b.Description && a.CIDR == b.CIDR && a.Gateway == b.Gateway &&
+		a.First == b.First && a.Last == b.Last && slices.Equal(a.Nameservers, b.Nameservers) && a.DHCP == b.DHCP &&
+		a.CreatedAt == b.CreatedAt && a.UpdatedAt == b.UpdatedAt
+}
+
 func rowIndex(s State, table, row string) []actors.Entry {
 	if table != portsTable {
 		return nil
@@ -78,7 +92,7 @@ func rowIndex(s State, table, row string) []actors.Entry {
 	if !ok {
 		return nil
 	}
-	value, id := encode(p.view()), actors.Escape(p.ID)
+	value, id := marshal(p.view()), actors.Escape(p.ID)
 	entries := []actors.Entry{
 		{Key: IndexProjectPorts(p.ProjectID) + id, Value: value},
 		{Key: IndexPort(p.ID), Value: []byte(p.NetworkID)},
@@ -91,8 +105,8 @@ func rowIndex(s State, table, row string) []actors.Entry {
 	return entries
 }
 
-// encode gives equal bytes for equal messages.
-func encode(m proto.Message) []byte {
+// marshal gives equal bytes for equal messages.
+func marshal(m proto.Message) []byte {
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
 		panic(fmt.Errorf("encode %T: %w", m, err)) // names are checked to be text before

@@ -48,7 +48,7 @@ type State struct {
 // Spec is the kind.
 func Spec() actors.Kind {
 	return actors.Spec[State]{
-		Name: Kind, Step: Step, Index: index, RowIndex: rowIndex,
+		Name: Kind, Step: Step, Index: index, SameIndex: sameIndex, RowIndex: rowIndex,
 		Tables: func(s *State) map[string]actors.Rows {
 			return map[string]actors.Rows{
 				portsTable: &s.Ports, "instances": &s.Instances, "blocks": &s.Blocks,

@@ -6,7 +6,6 @@ package placement
 
 import (
 	"cmp"
-	"hash/fnv"
 	"math"
 	"slices"
 
@@ -114,7 +113,7 @@ type Group struct {
 // Evaluate asks every host about the shape. The exclusions of single requests
 // are not part of it: Choose takes care of them.
 func (p *Pool) Evaluate(shape *messages.ScheduleShape) *Group {
-	g := &Group{pool: p, shape: shape, position: make([]int, len(p.hosts))}
+	g := &Group{pool: p, shape: shape, position: make([]int, len(p.hosts)), candidates: make([]candidate, 0, len(p.hosts))}
 	for _, f := range filters {
 		g.removed = append(g.removed, &messages.FilterCount{Filter: f.name})
 	}
@@ -219,7 +218,7 @@ const explained = 5
 // score sets every live candidate's score and returns the best, best first. Ties
 // break on the instance, so equal hosts share the load and a retry repeats itself.
 func (g *Group) score(live []int, low, high []float64, instance string) []int {
-	best := make([]int, 0, explained+1)
+	best, from := make([]int, 0, explained+1), mix(fnvOffset, instance)
 	for _, i := range live {
 		c := &g.candidates[i]
 		c.score = 0
@@ -227,7 +226,7 @@ func (g *Group) score(live []int, low, high []float64, instance string) []int {
 			c.score += share(w, v, low, high)
 		}
 		at := len(best)
-		for at > 0 && g.better(i, best[at-1], instance) {
+		for at > 0 && g.better(i, best[at-1], from) {
 			at--
 		}
 		if at < explained {
@@ -240,19 +239,26 @@ func (g *Group) score(live []int, low, high []float64, instance string) []int {
 	return best
 }
 
-func (g *Group) better(a, b int, instance string) bool {
-	x, y := g.candidates[a], g.candidates[b]
+func (g *Group) better(a, b int, from uint64) bool {
+	x, y := &g.candidates[a], &g.candidates[b]
 	if math.Abs(x.score-y.score) > 1e-9 {
 		return x.score > y.score
 	}
-	return tie(instance, g.pool.hosts[x.at].Name) > tie(instance, g.pool.hosts[y.at].Name)
+	return mix(from, g.pool.hosts[x.at].Name) > mix(from, g.pool.hosts[y.at].Name)
 }
 
-func tie(instance, host string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(instance))
-	h.Write([]byte(host))
-	return h.Sum64()
+// FNV-1a with 64 bits, as hash/fnv has it: here it goes on from what is the same
+// for every host, which matters where many hosts are equally good.
+const (
+	fnvOffset uint64 = 14695981039346656037
+	fnvPrime  uint64 = 1099511628211
+)
+
+func mix(h uint64, s string) uint64 {
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * fnvPrime
+	}
+	return h
 }
 
 func (g *Group) explain(c candidate, low, high []float64) *messages.HostScore {
@@ -317,5 +323,5 @@ func (g *Group) ChooseAny(r Request, d *messages.Decision) {
 			names = append(names, name)
 		}
 	}
-	d.Chosen, d.Best = names[tie(r.Instance, "chance")%uint64(len(names))], nil
+	d.Chosen, d.Best = names[mix(mix(fnvOffset, r.Instance), "chance")%uint64(len(names))], nil
 }

@@ -2,6 +2,7 @@ package placement
 
 import (
 	"fmt"
+	"hash/fnv"
 	"testing"
 
 	"github.com/troupe-cloud/troupe/messages"
@@ -124,6 +125,17 @@ func TestTiesSpread(t *testing.T) {
 	for name, n := range seen {
 		if n < 20 || len(seen) != 8 {
 			t.Errorf("%s got %d of 400, of %d hosts", name, n, len(seen))
+		}
+	}
+}
+
+// TestMix: ties break as they always have.
+func TestMix(t *testing.T) {
+	for _, s := range []string{"", "a", "host-00001", "grün\xff"} {
+		h := fnv.New64a()
+		h.Write([]byte("instance" + s))
+		if got := mix(mix(fnvOffset, "instance"), s); got != h.Sum64() {
+			t.Errorf("%q: got %x, want %x", s, got, h.Sum64())
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/troupe-cloud/troupe/messages/encode"
 )
 
 // Journal keeps the domains of any number of simulated hypervisors in one file,
@@ -38,6 +40,37 @@ type entry struct {
 	Host   string  `json:"h"`
 	ID     string  `json:"i"`
 	Domain *domain `json:"d,omitempty"` // nil: removed
+}
+
+// lineBytes is how long lines mostly are at most.
+const lineBytes = 256
+
+// AppendJSON is encode.Appender's. A test compares with encoding/json.
+func (e entry) AppendJSON(b []byte) ([]byte, error) {
+	o := encode.Open(b)
+	o.Text("h", e.Host)
+	o.Text("i", e.ID)
+	if e.Domain != nil {
+		encode.Value(&o, "d", *e.Domain)
+	}
+	return o.Close()
+}
+
+// AppendJSON is encode.Appender's.
+func (dom domain) AppendJSON(b []byte) ([]byte, error) {
+	o := encode.Open(b)
+	o.TextIf("n", dom.Hostname)
+	o.TextIf("a", dom.Address)
+	o.Uint("o", dom.Order)
+	if dom.Epoch != 0 {
+		o.Uint("e", dom.Epoch)
+	}
+	o.Int("r", dom.RAMMiB)
+	o.Int("g", int64(dom.DiskGiB))
+	o.Uint("c", uint64(dom.VCPUs))
+	o.Uint("b", uint64(dom.Boots))
+	o.Uint("p", uint64(dom.Power))
+	return o.Close()
 }
 
 // OpenJournal opens, or makes, the journal in directory dir. One process may
@@ -78,7 +111,7 @@ func (j *Journal) write(host, id string, dom *domain) error {
 	if j == nil {
 		return nil
 	}
-	line, err := json.Marshal(entry{host, id, dom})
+	line, err := entry{host, id, dom}.AppendJSON(make([]byte, 0, lineBytes))
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,13 @@ package sim
 import (
 	"bytes"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
+
+	"github.com/troupe-cloud/troupe/messages/encode/encodetest"
 )
 
 func TestDomainsOutliveTheProcess(t *testing.T) {
@@ -129,4 +133,18 @@ func TestAFullDiskTearsNothing(t *testing.T) {
 		t.Errorf("of two domains there are %v", left)
 	}
 	must(t, j.Close())
+}
+
+// TestAppendJSON: a line is written as encoding/json writes it, every field.
+func TestAppendJSON(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		var e entry
+		encodetest.Fill(random, reflect.ValueOf(&e).Elem())
+		want, err := json.Marshal(e)
+		must(t, err)
+		if got, err := e.AppendJSON(nil); err != nil || string(got) != string(want) {
+			t.Fatalf("%v\ngot  %s\nwant %s", err, got, want)
+		}
+	}
 }

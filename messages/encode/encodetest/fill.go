@@ -42,7 +42,7 @@ func Fill(r *rand.Rand, v reflect.Value) {
 		v.SetBool(r.IntN(2) == 0)
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		v.SetInt(int64(int32(r.Uint32())))
-	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		v.SetUint(uint64(r.Uint32() & 0xff))
 	case reflect.Float64:
 		v.SetFloat([]float64{0, 1, 1.5, 1e30, -2}[r.IntN(5)])
