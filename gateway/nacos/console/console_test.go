@@ -1,0 +1,136 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/config"
+	"github.com/troupe-cloud/troupe/actors/namespace"
+	"github.com/troupe-cloud/troupe/actors/service"
+	"github.com/troupe-cloud/troupe/actors/switches"
+	"github.com/troupe-cloud/troupe/gateway/nacos/nacostest"
+	"github.com/troupe-cloud/troupe/messages"
+)
+
+// connected stands for the connections of gateway/nacos/rpc.
+type connected struct {
+	ids []string
+	to  string
+}
+
+func (c *connected) Current() map[string]any {
+	all := map[string]any{}
+	for _, id := range c.ids {
+		all[id] = map[string]any{"abilityTable": nil, "metaInfo": map[string]any{"connectionId": id}}
+	}
+	return all
+}
+func (c *connected) Len() int { return len(c.ids) }
+func (c *connected) Eject(id, redirect string) bool {
+	for i, one := range c.ids {
+		if one == id {
+			c.ids, c.to = append(c.ids[:i:i], c.ids[i+1:]...), redirect
+			return true
+		}
+	}
+	return false
+}
+func (c *connected) Reload(keep int, redirect string) int {
+	n := max(0, len(c.ids)-keep)
+	c.ids, c.to = c.ids[n:], redirect
+	return n
+}
+
+// levels remembers the level that was set.
+type levels struct{ level string }
+
+func (l *levels) Level() string { return l.level }
+func (l *levels) SetLevel(level string) error {
+	if level == "LOUD" {
+		return messages.Invalid
+	}
+	l.level = level
+	return nil
+}
+
+type world struct {
+	*nacostest.Cloud
+	api     *API
+	clients *connected
+	levels  *levels
+	broken  atomic.Bool
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{clients: &connected{ids: []string{"1700000000000_10.0.0.1_4711", "1700000000001_10.0.0.2_4711"}}, levels: &levels{}}
+	w.Cloud = nacostest.Start(t, nacostest.Config{Kinds: []actors.Kind{namespace.Spec(), switches.Spec(), service.Spec(), config.Spec()}})
+	var err error
+	w.api, err = New(Config{
+		Cloud: w.Client, Name: "test", Address: "10.1.2.3:8848", Version: "1.2.3", Log: zerolog.Nop(), Levels: w.levels, Connections: w.clients,
+		Ready: func(context.Context) error {
+			if w.broken.Load() {
+				return errors.New("broken")
+			}
+			return nil
+		},
+		LongPolls: func() int64 { return 7 },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.api.Close)
+	w.Mount(w.api.Routes())
+	return w
+}
+
+func TestExchanges(t *testing.T) {
+	w := newWorld(t)
+	publish := &messages.PublishConfig{Content: "x=1"}
+	if _, err := w.Client.Ask(context.Background(), config.Ref("dev", "g", "a"), publish); err != nil {
+		t.Fatal(err)
+	}
+	register := &messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{{Ip: "10.0.0.1", Port: 80, Cluster: "DEFAULT", Persistent: true, Healthy: true, Enabled: true, Weight: 1}}}
+	if _, err := w.Client.Ask(context.Background(), service.Ref("public", "DEFAULT_GROUP", "a"), register); err != nil {
+		t.Fatal(err)
+	}
+	w.Run(t, "testdata/*.http", `_seconds \d+`, `go_\w+ [\d.e+]+`)
+	if w.levels.level != "DEBUG" || w.clients.Len() != 0 || w.clients.to != "10.9.9.9:8848" {
+		t.Errorf("%v, %v", w.levels, w.clients)
+	}
+}
+
+func TestNotReady(t *testing.T) {
+	w := newWorld(t)
+	w.broken.Store(true)
+	w.Run(t, "testdata/notready/*.http")
+}
+
+func TestSwitchesAreKept(t *testing.T) {
+	w := newWorld(t)
+	if s := w.api.Switches(); s != (Switches{Push: true, LightBeat: true, Ephemeral: true}) {
+		t.Errorf("at first %+v", s)
+	}
+	changes, err := w.Client.Watch(t.Context(), switches.Ref, &messages.GetRegistrySwitches{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-changes
+	if _, err := w.Client.Ask(t.Context(), switches.Ref, &messages.SetRegistrySwitch{Entry: switches.Push, Value: "false"}); err != nil {
+		t.Fatal(err)
+	}
+	<-changes
+	again, err := New(Config{Cloud: w.Client, Log: zerolog.Nop()}) // another gateway
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	<-again.heard
+	if again.Switches().Push {
+		t.Error("another gateway does not know what was set")
+	}
+}
