@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"strconv"
@@ -38,29 +37,6 @@ type handler struct {
 	handle func(*call) error
 	early  bool // also before the connection is set up
 }
-
-// fault is an error with a code of the dialect.
-type fault struct {
-	code int
-	err  error
-}
-
-func (f *fault) Error() string { return f.err.Error() }
-func (f *fault) Unwrap() error { return f.err }
-
-// Codes of errors.
-const (
-	codeInvalid      = 400
-	codeDenied       = 403
-	codeNotFound     = 404
-	codeConflict     = 409
-	codeServer       = 500
-	codeUnparsable   = 502
-	codeOverload     = 503
-	codeNotReady     = 300 // also: no such config
-	codeUnregistered = 301
-	codeNoHandler    = 302
-)
 
 var calls = sync.Pool{New: func() any { return &call{} }}
 
@@ -121,19 +97,19 @@ func (c *call) work() string {
 // choose finds the handler; an error is one that comes before any.
 func (c *call) choose() (*handler, error) {
 	if err := c.in.parse(); err != nil {
-		return nil, &fault{codeUnparsable, err}
+		return nil, unparsable(err)
 	}
 	c.json.Reset(c.in.body)
 	h := handlers[string(c.in.kind)]
 	switch {
 	case h == nil:
-		return nil, &fault{codeNoHandler, fmt.Errorf("RequestHandler Not Found: %w", messages.NotFound)}
+		return nil, errNoHandler
 	case c.server.cfg.Ready != nil && !c.server.cfg.Ready():
 		c.peek()
-		return nil, &fault{codeNotReady, fmt.Errorf("Server is starting, please try later.: %w", messages.Unavailable)}
+		return nil, errNotReady
 	case !h.early && !c.conn.registered():
 		c.peek()
-		return nil, &fault{codeUnregistered, fmt.Errorf("Connection is unregistered.: %w", messages.Unavailable)}
+		return nil, errUnregistered
 	}
 	return h, nil
 }
@@ -176,7 +152,7 @@ func (c *call) each(want func(name []byte) bool) error {
 		}
 	}
 	if err := c.json.End(); err != nil {
-		return &fault{codeUnparsable, err}
+		return unparsable(err)
 	}
 	return nil
 }
@@ -196,37 +172,14 @@ func (c *call) text(name, value string) {
 
 // fail makes the answer that the request was refused.
 func (c *call) fail(err error) {
-	code, sentence := codeOf(err), messages.Sentence(err)
 	if messages.KindOf(err) == messages.ErrorKind_ERROR_KIND_INTERNAL {
 		c.server.cfg.Log.Error().Err(err).Bytes("request", c.in.kind).Str("connection", c.conn.id).Msg("a request failed")
-		sentence = "internal error, request " + c.request
 	}
 	b := append(c.reply.b[:headroom], `{"resultCode":500,"errorCode":`...)
-	b = strconv.AppendInt(b, int64(code), 10)
-	b = wire.AppendText(append(b, `,"message":`...), sentence)
+	b = strconv.AppendInt(b, int64(codeOf(err)), 10)
+	b = wire.AppendText(append(b, `,"message":`...), sentence(err, c.request))
 	b = wire.AppendText(append(b, `,"requestId":`...), c.request)
 	c.reply.b = append(b, `,"success":false}`...)
-}
-
-// codeOf is the code of err: its own, or that of its kind.
-func codeOf(err error) int {
-	if f := (*fault)(nil); errors.As(err, &f) {
-		return f.code
-	}
-	switch messages.KindOf(err) {
-	case messages.ErrorKind_ERROR_KIND_INVALID:
-		return codeInvalid
-	case messages.ErrorKind_ERROR_KIND_DENIED:
-		return codeDenied
-	case messages.ErrorKind_ERROR_KIND_NOT_FOUND:
-		return codeNotFound
-	case messages.ErrorKind_ERROR_KIND_CONFLICT:
-		return codeConflict
-	case messages.ErrorKind_ERROR_KIND_EXHAUSTED:
-		return codeOverload
-	case messages.ErrorKind_ERROR_KIND_NONE, messages.ErrorKind_ERROR_KIND_UNAVAILABLE, messages.ErrorKind_ERROR_KIND_INTERNAL:
-	}
-	return codeServer
 }
 
 // permit refuses with Denied who may not do that. The credentials of each request

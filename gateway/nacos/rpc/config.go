@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -22,9 +21,9 @@ type configKey struct{ dataID, group, tenant string }
 func (k configKey) ref() (actors.Ref, error) {
 	switch {
 	case k.dataID == "":
-		return actors.Ref{}, fmt.Errorf("Param 'dataId' is required: %w", messages.Invalid)
+		return actors.Ref{}, missing("dataId")
 	case k.group == "":
-		return actors.Ref{}, fmt.Errorf("Param 'group' is required: %w", messages.Invalid)
+		return actors.Ref{}, missing("group")
 	}
 	if err := config.CheckKey(k.tenant, k.group, k.dataID); err != nil {
 		return actors.Ref{}, err
@@ -94,7 +93,7 @@ func configPublish(c *call) error {
 		c.server.cfg.Names.Hint(registry.ConfigKind, api.Namespace(key.tenant))
 	}
 	if cas != "" && errors.Is(err, messages.Conflict) {
-		return &fault{codeServer, fmt.Errorf("Cas publish fail, server md5 may have changed.: %w", messages.Conflict)}
+		return errCAS
 	}
 	return err
 }
@@ -154,7 +153,7 @@ func configQuery(c *call) error {
 	got, err := cluster.Ask[*messages.ConfigContent](c.ctx, c.server.cfg.Cloud, at, m)
 	switch {
 	case errors.Is(err, messages.NotFound):
-		return &fault{codeNotReady, fmt.Errorf("config data not exist: %w", messages.NotFound)}
+		return errNoConfig
 	case err != nil:
 		return err
 	}

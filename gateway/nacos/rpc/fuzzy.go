@@ -54,12 +54,6 @@ func escapePart(s string) string { return partEscapes.Replace(s) }
 
 type patternKey struct{ kind, pattern string }
 
-// Codes of refused patterns.
-const (
-	codeTooManyPatterns = 50310
-	codeTooManyMatches  = 50311
-)
-
 func namingFuzzyWatch(c *call) error { return c.fuzzyWatch(fuzzyServices) }
 func configFuzzyWatch(c *call) error { return c.fuzzyWatch(fuzzyConfigs) }
 
@@ -139,7 +133,7 @@ func (c *call) watch(kind *fuzzyKind, key patternKey, of names, known map[string
 		return err
 	}
 	if !p.begin(now, stop) {
-		return &fault{codeTooManyMatches, fmt.Errorf("pattern %s matches more than %d names, the rest is not told: %w", key.pattern, MaxMatches, messages.Exhausted)}
+		return &fault{code: codeTooManyMatches, err: fmt.Errorf("pattern %s matches more than %d names, the rest is not told: %w", key.pattern, MaxMatches, messages.Exhausted)}
 	}
 	return nil
 }
@@ -154,7 +148,7 @@ func (c *conn) addPattern(p *pattern) error {
 		return errEnded
 	case old == nil && len(c.patterns) >= MaxPatterns:
 		c.mu.Unlock()
-		return &fault{codeTooManyPatterns, fmt.Errorf("a connection watches at most %d patterns: %w", MaxPatterns, messages.Exhausted)}
+		return &fault{code: codeTooManyPatterns, err: fmt.Errorf("a connection watches at most %d patterns: %w", MaxPatterns, messages.Exhausted)}
 	}
 	if old != nil {
 		c.forget(&old.push)

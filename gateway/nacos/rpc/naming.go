@@ -81,7 +81,7 @@ func (c *call) instances() (all []*messages.Endpoint) {
 // ref is the service's grain, if its name is one and the user may do that with it.
 func (c *call) ref(n *naming, to api.Action) (actors.Ref, error) {
 	if n.name == "" {
-		return actors.Ref{}, fmt.Errorf("Param 'serviceName' is required: %w", messages.Invalid)
+		return actors.Ref{}, missing("serviceName")
 	}
 	if err := service.Check(n.namespace, n.group, n.name); err != nil {
 		return actors.Ref{}, err
@@ -110,7 +110,7 @@ func instance(c *call) error {
 	switch n.op {
 	case "registerInstance":
 		if n.endpoint == nil {
-			return fmt.Errorf("Param 'instance' is required: %w", messages.Invalid)
+			return missing("instance")
 		}
 		err = c.keep(&n, at, n.endpoint)
 	case "deregisterInstance":
@@ -124,10 +124,6 @@ func instance(c *call) error {
 	c.ok()
 	c.text(`,"type":`, n.op)
 	return nil
-}
-
-func unknownOp(op string) error {
-	return fmt.Errorf("Unsupported request type %q: %w", op, messages.Invalid)
 }
 
 // batchInstance says all instances that this connection has in a service.
@@ -219,7 +215,7 @@ func persistentInstance(c *call) error {
 	}
 	e := n.endpoint
 	if e == nil {
-		return fmt.Errorf("Param 'instance' is required: %w", messages.Invalid)
+		return missing("instance")
 	}
 	e.Persistent = true
 	if err := c.prepare(&n, e); err != nil {
