@@ -17,14 +17,14 @@ const testID = "public@@DEFAULT_GROUP@@a"
 // world runs one service as the shell does: what is committed stands in a map, and
 // a move forgets everything else.
 type world struct {
-	t      testing.TB
-	kind   actors.Kind
-	state  actors.State
-	now    time.Time
-	store  map[string][]byte
-	writes int // entries of the last commit
-	turns  int // commits
-	last   []actors.Effect
+	t     testing.TB
+	kind  actors.Kind
+	state actors.State
+	now   time.Time
+	store map[string][]byte
+	turns int // commits
+	last  []actors.Effect
+	crash func() bool // before a commit
 }
 
 func newWorld(t testing.TB) *world {
@@ -51,9 +51,11 @@ func (w *world) move() {
 	if w.state, err = w.kind.Open(record, rows); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.step(&messages.Activated{}); err != nil {
-		w.t.Fatal(err)
+	turn, err := w.kind.Step(w.state, actors.Input{ID: testID, Now: w.now, Message: &messages.Activated{}})
+	if err != nil || turn.Changed {
+		w.t.Fatal("an activation commits nothing", err)
 	}
+	w.state, w.last = turn.State, turn.Effects
 }
 
 // step is one message; the answer is what Reply says.
@@ -63,10 +65,13 @@ func (w *world) step(m proto.Message) (proto.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if turn.Changed && w.crash != nil && w.crash() {
+		w.move()
+		return nil, messages.Unavailable
+	}
 	w.state = turn.State
 	if turn.Changed {
 		w.turns++
-		w.writes = len(turn.Writes)
 		w.store[actors.RecordKey(actors.Ref{Kind: Kind, ID: testID})] = turn.State.Encoded()
 		for _, wr := range turn.Writes {
 			if wr.Value == nil {
