@@ -16,6 +16,9 @@ type Server struct {
 	zone  *atomic.Int64 // calls under way in its zone
 }
 
+// Key is what tells the server from others of its service.
+func (s *Server) Key() string { return s.id }
+
 // history is what outlives changes of an endpoint's description.
 type history struct {
 	stats
