@@ -54,7 +54,7 @@ func (g *grain) read(ctx context.Context) (err error) {
 // readOnce is not whole if somebody has committed while it read.
 func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
 	key := actors.RecordKey(g.ref)
-	item, err := g.node.store.Get(ctx, key)
+	item, rows, err := g.fetch(ctx, key)
 	if errors.Is(err, messages.NotFound) {
 		g.revision, g.version = 0, 0
 		g.state, err = g.kind.kind.Open(nil, nil)
@@ -73,8 +73,7 @@ func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
 	case record.Activation == "" || record.Version == 0:
 		return false, g.damaged(key, "it has no activation or no version")
 	}
-	var rows map[string][]byte
-	if g.kind.kind.HasTables() {
+	if g.kind.kind.HasTables() && rows == nil {
 		if rows, err = g.readRows(ctx); err != nil {
 			return false, err
 		}
@@ -90,6 +89,34 @@ func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
 		return false, g.damaged(key, err.Error())
 	}
 	return true, nil
+}
+
+// fetch reads the record and, where the store can do that at once, the rows; they
+// are nil where it cannot.
+func (g *grain) fetch(ctx context.Context, key string) (item store.Item, rows map[string][]byte, err error) {
+	if loader, ok := g.node.store.(store.Loader); ok && g.kind.kind.HasTables() {
+		prefix := actors.RowPrefix(g.ref)
+		items, whole, err := loader.Load(ctx, key, prefix)
+		if err != nil {
+			return item, nil, err
+		}
+		if whole && (len(items) == 0 || items[0].Key != key) {
+			return item, nil, fmt.Errorf("no key %q: %w", key, messages.NotFound)
+		}
+		if whole {
+			return items[0], rowsOf(items[1:], prefix), nil
+		}
+	}
+	item, err = g.node.store.Get(ctx, key)
+	return item, nil, err
+}
+
+func rowsOf(items []store.Item, prefix string) map[string][]byte {
+	rows := make(map[string][]byte, len(items))
+	for _, item := range items {
+		rows[strings.TrimPrefix(item.Key, prefix)] = item.Value
+	}
+	return rows
 }
 
 // damaged says that what is stored cannot be the grain's: nothing is decided on

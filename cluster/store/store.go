@@ -100,6 +100,14 @@ type Sized interface {
 	Cheap() (writes, bytes int)
 }
 
+// Loader is a Store that reads a key together with what stands below it.
+type Loader interface {
+	// Load returns the item of key, if there is one, and those whose keys begin with
+	// prefix, in order, all as of one moment that sees every Commit which returned
+	// before. Not whole: it is too much for one answer, and nothing is returned.
+	Load(ctx context.Context, key, prefix string) (items []Item, whole bool, err error)
+}
+
 // Submitter is a Store that can commit without a goroutine that waits for it.
 // Done is called once with what Commit would have returned, on any goroutine,
 // and must not block. Submit waits only while the store's queue is full.

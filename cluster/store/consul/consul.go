@@ -100,6 +100,7 @@ type Store struct {
 	closed bool
 	once   sync.Once
 
+	gather   gather
 	known    known
 	shape    shape
 	watching watches
@@ -109,6 +110,7 @@ var (
 	_ store.Store     = (*Store)(nil)
 	_ store.Submitter = (*Store)(nil)
 	_ store.Sized     = (*Store)(nil)
+	_ store.Loader    = (*Store)(nil)
 	_ store.Watcher   = (*Store)(nil)
 )
 

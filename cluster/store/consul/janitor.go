@@ -37,7 +37,7 @@ func (s *Store) janitor() {
 // than age and belongs to nobody goes.
 func (s *Store) sweep(ctx context.Context, seen map[string]time.Time, age time.Duration) (removed int, err error) {
 	// What is decided is written first: chunks refer to parts, too.
-	if _, err := s.look(ctx, nil); err != nil {
+	if _, err := s.lookNow(ctx, nil); err != nil {
 		return 0, err
 	}
 	now, there := time.Now(), map[string]bool{}

@@ -188,14 +188,16 @@ func (s *Store) lookAt(ctx context.Context, pieces []piece) (api.KVPairs, error)
 	// A folder that may not be read looks empty; so something is read that is there.
 	ops := make(api.KVTxnOps, 0, maxOps)
 	ops = append(ops, &api.KVTxnOp{Verb: api.KVGetOrEmpty, Key: s.root + markerKey})
+	weight := 0
 	for _, p := range pieces {
 		verb := api.KVGetTree
 		if p.exact {
 			verb = api.KVGetOrEmpty
 		}
+		weight += max(s.shape.size(p.prefix), 1)
 		ops = append(ops, &api.KVTxnOp{Verb: verb, Key: s.root + dataFolder + p.prefix})
 	}
-	pairs, err := s.look(ctx, ops)
+	pairs, err := s.look(ctx, ops, weight)
 	if err != nil {
 		return nil, err
 	}

@@ -66,11 +66,11 @@ func (s *Store) readPatiently(ctx context.Context, ops api.KVTxnOps) (api.KVPair
 	}
 }
 
-// look reads the stored data as of one moment. Transactions that are decided but
+// lookNow reads the stored data as of one moment. Transactions that are decided but
 // not written everywhere are written first, so that readers see them whole.
-func (s *Store) look(ctx context.Context, ops api.KVTxnOps) (api.KVPairs, error) {
+func (s *Store) lookNow(ctx context.Context, ops api.KVTxnOps) (api.KVPairs, error) {
 	folder := s.root + redoFolder
-	ops = append(ops, &api.KVTxnOp{Verb: api.KVGetTree, Key: folder})
+	ops = append(ops[:len(ops):len(ops)], &api.KVTxnOp{Verb: api.KVGetTree, Key: folder})
 	for {
 		pairs, err := s.readPatiently(ctx, ops)
 		if err != nil {
@@ -105,7 +105,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.Item, error) {
 	}
 	name := s.name(key)
 	for range maxLooks {
-		pairs, err := s.look(ctx, api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: name}})
+		pairs, err := s.look(ctx, api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: name}}, 1)
 		if err != nil {
 			return store.Item{}, err
 		}

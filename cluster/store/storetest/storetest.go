@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 		"one of many rivals wins each round":       rivals,
 		"readers see whole transactions":           snapshots,
 		"values are copies":                        copies,
+		"a load is a key and what is below it":     loads,
 		"an ended context is Unavailable":          ended,
 		"a closed store is Unavailable":            closed,
 		"commits under way survive Close":          closing,
