@@ -223,3 +223,7 @@ func keep(member string, all ...*messages.RegisterEndpoints) *messages.KeepOwner
 }
 
 func cloneStore(m map[string][]byte) map[string][]byte { return maps.Clone(m) }
+
+func input(w *world, id string, m proto.Message) actors.Input {
+	return actors.Input{ID: id, Now: w.now, Message: m}
+}
