@@ -15,16 +15,16 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-// The kinds of changes, as Nacos spells them.
+// The kinds of changes, as Nacos spells them. The row of an insert holds what came,
+// those of an update and of a removal what went: so does the history of a key.
 const (
 	inserted = "I"
-	removed  = "D"
+	updated  = "U"
 )
 
 // lines are a page of a key's history, newest first, and how many lines there are.
-// Behind the page comes what the last row of it has replaced, for its MD5.
 func (a *API) lines(ctx context.Context, key api.Key, page api.Page) (all []*messages.ConfigChange, total int, err error) {
-	from, to := page.First(), page.First()+page.Size+lookBehind
+	from, to := page.First(), page.First()+page.Size
 	prefix := config.HistoryKeys(key.Namespace, key.Group, key.Name)
 	err = a.each(ctx, prefix, "", func(e actors.Entry) (bool, error) {
 		if total++; total > from && total <= to {
@@ -72,64 +72,32 @@ func (a *API) changed(ctx context.Context, key api.Key, number int64) (*messages
 	return cluster.Ask[*messages.ConfigChange](ctx, a.cloud, ref(key), &messages.GetConfigChange{Number: number})
 }
 
-// lineBefore is the newest line before a number that is about the same content: the
-// formal one, or that of the same gray version; nil if there is none.
-func (a *API) lineBefore(ctx context.Context, key api.Key, number int64, gray string) (found *messages.ConfigChange, err error) {
-	prefix, looked := config.HistoryKeys(key.Namespace, key.Group, key.Name), 0
-	after := config.HistoryKey(key.Namespace, key.Group, key.Name, number)
-	err = a.each(ctx, prefix, after, func(e actors.Entry) (bool, error) {
-		c, err := change(e)
-		if err == nil && c.GetGrayName() == gray {
-			found = c
+// broughtBy is what an update has brought: what the next change of the same content
+// took away, or what is there now. Nil: it is not known any more.
+func (a *API) broughtBy(ctx context.Context, key api.Key, c *messages.ConfigChange) (*messages.ConfigChange, error) {
+	for n := c.GetNumber() + 1; n <= c.GetNumber()+lookAhead; n++ {
+		next, err := a.changed(ctx, key, n)
+		if errors.Is(err, messages.NotFound) {
+			return a.present(ctx, key, c.GetGrayName())
 		}
-		looked++
-		return found == nil && looked < lookBehind, err
-	})
-	return found, err
+		if err != nil || next.GetGrayName() == c.GetGrayName() {
+			return next, err
+		}
+	}
+	return nil, nil
 }
 
-// row is a change as Nacos keeps it: the row of an insert holds what was inserted,
-// those of an update and of a removal hold what there was before.
-type row struct {
-	*messages.ConfigChange
-	held *messages.ConfigChange // nil: what there was before is not known any more
-}
-
-func isInsert(c *messages.ConfigChange) bool { return c.GetOperation() == inserted }
-
-// rowOf is the row of a change, with its content.
-func (a *API) rowOf(ctx context.Context, key api.Key, c *messages.ConfigChange) (row, error) {
-	if isInsert(c) {
-		return row{c, c}, nil
-	}
-	before, err := a.lineBefore(ctx, key, c.GetNumber(), c.GetGrayName())
-	if err != nil || before == nil {
-		return row{c, nil}, err
-	}
-	held, err := a.changed(ctx, key, before.GetNumber())
+// present is what is published now, as the change that would take it away tells it.
+func (a *API) present(ctx context.Context, key api.Key, gray string) (*messages.ConfigChange, error) {
+	now, err := cluster.Ask[*messages.ConfigContent](ctx, a.cloud, ref(key), &messages.GetConfig{GrayName: gray, Formal: gray == ""})
 	if errors.Is(err, messages.NotFound) {
-		return row{c, nil}, nil
+		return nil, nil
 	}
-	return row{c, held}, err
-}
-
-// rowsOf are the rows of lines, without contents, at most so many. A line that is
-// not known any more leaves the row's MD5 empty.
-func rowsOf(lines []*messages.ConfigChange, most int) []row {
-	rows := make([]row, 0, min(len(lines), most))
-	for i, c := range lines[:min(len(lines), most)] {
-		r := row{c, nil}
-		for at := i + 1; at < len(lines) && !isInsert(c) && r.held == nil; at++ {
-			if lines[at].GetGrayName() == c.GetGrayName() {
-				r.held = lines[at]
-			}
-		}
-		if isInsert(c) {
-			r.held = c
-		}
-		rows = append(rows, r)
+	c := &messages.ConfigChange{Content: now.GetContent(), Md5: now.GetMd5(), EncryptedDataKey: now.GetEncryptedDataKey(), Type: now.GetType()}
+	if now.GetGray() != nil {
+		c.GrayRule = ruleText(now.GetGray())
 	}
-	return rows
+	return c, err
 }
 
 // historyNumber reads the number of a row.

@@ -23,16 +23,15 @@ func (a *API) historyList(names api.ConfigNames) api.Handler {
 		if err != nil {
 			return api.Answer{}, err
 		}
-		rows := rowsOf(lines, page.Size)
 		if names == api.ConfigV3 {
-			return api.Answer{Data: api.PagedOf(shown(rows, r, names, historyBasic), total, page)}, nil
+			return api.Answer{Data: api.PagedOf(shown(lines, r, names, historyBasic), total, page)}, nil
 		}
-		return answer(r, api.PagedOf(shown(rows, r, names, historyLine), total, page)), nil
+		return answer(r, api.PagedOf(shown(lines, r, names, historyLine), total, page)), nil
 	}
 }
 
 // shown renders rows.
-func shown[T any](rows []row, r *api.Request, names api.ConfigNames, show func(row, string) T) []T {
+func shown[T any](rows []*messages.ConfigChange, r *api.Request, names api.ConfigNames, show func(*messages.ConfigChange, string) T) []T {
 	all := make([]T, len(rows))
 	for i, row := range rows {
 		all[i] = show(row, tenant(r, names))
@@ -63,10 +62,10 @@ func (a *API) historyRow(names api.ConfigNames, before bool) api.Handler {
 }
 
 // asked is the row that nid names, or the one before that which id names.
-func (a *API) asked(r *api.Request, names api.ConfigNames, before bool) (row, error) {
+func (a *API) asked(r *api.Request, names api.ConfigNames, before bool) (*messages.ConfigChange, error) {
 	key, err := names.Key(r)
 	if err != nil {
-		return row{}, err
+		return nil, err
 	}
 	what := "nid"
 	if before {
@@ -74,17 +73,17 @@ func (a *API) asked(r *api.Request, names api.ConfigNames, before bool) (row, er
 	}
 	number, err := historyNumber(r, what)
 	if err != nil {
-		return row{}, err
+		return nil, err
 	}
 	missing := api.ResourceNotFound.Errorf("certain config history for nid = %d not exist", number)
 	if before {
 		missing = api.ResourceNotFound.Errorf("previous config history for id = %d not exist", number)
 		line, err := a.lineBeforeAny(r, key, number)
 		if err != nil {
-			return row{}, err
+			return nil, err
 		}
 		if line == nil {
-			return row{}, missing
+			return nil, missing
 		}
 		number = line.GetNumber()
 	}
@@ -92,10 +91,7 @@ func (a *API) asked(r *api.Request, names api.ConfigNames, before bool) (row, er
 	if errors.Is(err, messages.NotFound) {
 		err = missing
 	}
-	if err != nil {
-		return row{}, err
-	}
-	return a.rowOf(r.Context(), key, c)
+	return c, err
 }
 
 // lineBeforeAny is the line right before a number, whatever it is about.
@@ -111,24 +107,34 @@ func (a *API) lineBeforeAny(r *api.Request, key api.Key, number int64) (found *m
 
 // historyChange answers a change with what there was before it and after it.
 func (a *API) historyChange(r *api.Request) (api.Answer, error) {
-	found, err := a.asked(r, api.ConfigV2, false)
+	c, err := a.asked(r, api.ConfigV2, false)
 	if err != nil {
 		return api.Answer{}, err
 	}
-	c := found.ConfigChange
 	w := wire.ConfigHistoryChange{
 		ID: id(c), LastID: noLast, DataID: c.GetDataId(), Group: c.GetGroup(), Tenant: tenant(r, api.ConfigV2),
 		OpType: c.GetOperation(), PublishType: publishType(c), GrayName: c.GetGrayName(), AppName: c.GetApp(),
 		SrcIP: c.GetIp(), SrcUser: orNull(c.GetUser()),
 		CreatedTime: wire.HistoryTime(c.GetChangedAt()), LastModifiedTime: wire.HistoryTime(c.GetChangedAt()),
 	}
-	if !isInsert(c) {
-		w.OriginalContent, w.OriginalMD5 = found.held.GetContent(), found.held.GetMd5()
-		w.OriginalEncryptedDataKey, w.OriginalExtInfo = found.held.GetEncryptedDataKey(), extInfo(found.held)
+	brought := c
+	if c.GetOperation() != inserted {
+		w.OriginalContent, w.OriginalMD5 = c.GetContent(), c.GetMd5()
+		w.OriginalEncryptedDataKey, w.OriginalExtInfo = c.GetEncryptedDataKey(), extInfo(c)
+		brought = nil
 	}
-	if c.GetOperation() != removed {
-		w.UpdatedContent, w.UpdatedMD5 = c.GetContent(), c.GetMd5()
-		w.UpdatedEncryptedDataKey, w.UpdateExtInfo = c.GetEncryptedDataKey(), extInfo(c)
+	if c.GetOperation() == updated {
+		key, err := api.ConfigV2.Key(r)
+		if err == nil {
+			brought, err = a.broughtBy(r.Context(), key, c)
+		}
+		if err != nil {
+			return api.Answer{}, err
+		}
+	}
+	if brought != nil {
+		w.UpdatedContent, w.UpdatedMD5 = brought.GetContent(), brought.GetMd5()
+		w.UpdatedEncryptedDataKey, w.UpdateExtInfo = brought.GetEncryptedDataKey(), extInfo(brought)
 	}
 	return api.Answer{Data: w}, nil
 }

@@ -37,45 +37,40 @@ func extInfo(c *messages.ConfigChange) string {
 }
 
 // historyLine is a row in a list of v1 and v2: without its content.
-func historyLine(r row, tenant string) wire.ConfigHistory {
+func historyLine(r *messages.ConfigChange, tenant string) wire.ConfigHistory {
 	at := wire.HistoryTime(r.GetChangedAt())
 	return wire.ConfigHistory{
-		ID: id(r.ConfigChange), LastID: noLast, DataID: r.GetDataId(), Group: r.GetGroup(), Tenant: tenant,
-		AppName: r.GetApp(), MD5: r.held.GetMd5(), SrcIP: r.GetIp(), SrcUser: orNull(r.GetUser()),
-		OpType: r.GetOperation(), PublishType: publishType(r.ConfigChange), GrayName: r.GetGrayName(),
-		ExtInfo: extInfo(r.ConfigChange), CreatedTime: at, LastModifiedTime: at,
+		ID: id(r), LastID: noLast, DataID: r.GetDataId(), Group: r.GetGroup(), Tenant: tenant,
+		AppName: r.GetApp(), MD5: r.GetMd5(), SrcIP: r.GetIp(), SrcUser: orNull(r.GetUser()),
+		OpType: r.GetOperation(), PublishType: publishType(r), GrayName: r.GetGrayName(),
+		ExtInfo: extInfo(r), CreatedTime: at, LastModifiedTime: at,
 	}
 }
 
-// historyFull is one row of v1 and v2; the content is null where it is not known
-// any more.
-func historyFull(r row, tenant string) wire.ConfigHistory {
+// historyFull is one row of v1 and v2.
+func historyFull(r *messages.ConfigChange, tenant string) wire.ConfigHistory {
 	w := historyLine(r, tenant)
-	if r.held != nil {
-		w.Content, w.EncryptedDataKey = &r.held.Content, r.held.GetEncryptedDataKey()
-	}
+	w.Content, w.EncryptedDataKey = &r.Content, r.GetEncryptedDataKey()
 	return w
 }
 
 // historyBasic is a row in a list of v3.
-func historyBasic(r row, namespace string) wire.ConfigHistoryBasic {
+func historyBasic(r *messages.ConfigChange, namespace string) wire.ConfigHistoryBasic {
 	at := millis(r.GetChangedAt())
 	return wire.ConfigHistoryBasic{
 		ConfigBasicInfo: wire.ConfigBasicInfo{
-			ID: id(r.ConfigChange), NamespaceID: namespace, GroupName: r.GetGroup(), DataID: r.GetDataId(),
-			MD5: r.held.GetMd5(), Type: r.GetType(), AppName: r.GetApp(), CreateTime: at, ModifyTime: at,
+			ID: id(r), NamespaceID: namespace, GroupName: r.GetGroup(), DataID: r.GetDataId(),
+			MD5: r.GetMd5(), Type: r.GetType(), AppName: r.GetApp(), CreateTime: at, ModifyTime: at,
 		},
-		SrcIP: r.GetIp(), SrcUser: orNull(r.GetUser()), OpType: r.GetOperation(), PublishType: publishType(r.ConfigChange),
+		SrcIP: r.GetIp(), SrcUser: orNull(r.GetUser()), OpType: r.GetOperation(), PublishType: publishType(r),
 	}
 }
 
 // historyDetail is one row of v3.
-func historyDetail(r row, namespace string) wire.ConfigHistoryDetail {
+func historyDetail(r *messages.ConfigChange, namespace string) wire.ConfigHistoryDetail {
 	w := wire.ConfigHistoryDetail{
-		ConfigHistoryBasic: historyBasic(r, namespace), GrayName: r.GetGrayName(), ExtInfo: extInfo(r.ConfigChange),
+		ConfigHistoryBasic: historyBasic(r, namespace), GrayName: r.GetGrayName(), ExtInfo: extInfo(r),
 	}
-	if r.held != nil {
-		w.Content, w.EncryptedDataKey = &r.held.Content, r.held.GetEncryptedDataKey()
-	}
+	w.Content, w.EncryptedDataKey = &r.Content, r.GetEncryptedDataKey()
 	return w
 }

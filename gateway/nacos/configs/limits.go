@@ -20,10 +20,10 @@ const (
 	maxPattern = 1_024
 	// maxListeners is how many listeners one node tells of.
 	maxListeners = 50_000
-	// historyScanned is how many lines of a key's history are looked at for one page
-	// or for the line before another.
+	// historyScanned is how many lines of a key's history are looked at for one page;
+	// lookAhead is in how many later changes that of the same content is looked for.
 	historyScanned = 100_000
-	lookBehind     = 1_000
+	lookAhead      = 100
 )
 
 // Limits of archives.
