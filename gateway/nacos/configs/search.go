@@ -17,11 +17,11 @@ import (
 func queryOf(r *api.Request, names api.ConfigNames, blur bool) (*query, error) {
 	v := r.Values()
 	q := &query{
-		namespace: api.Namespace(v.Text(names.Namespace, "tenant", "namespaceId")), app: v.Text("appName"),
+		namespace: api.Namespace(v.Text(names.Namespace)), app: v.Text("appName"),
 		tags: splitTags(v.Text("config_tags", "configTags")), types: splitTags(strings.ToLower(v.Text("types", "type"))),
 	}
 	var bad [3]error
-	q.group, bad[0] = parsePattern(v.Text(names.Group, "group", "groupName"), blur)
+	q.group, bad[0] = parsePattern(v.Text(names.Group), blur)
 	q.dataID, bad[1] = parsePattern(v.Text("dataId"), blur)
 	q.content, bad[2] = contentPattern(v.Text("config_detail", "configDetail"))
 	return q, first(api.CheckNamespace(q.namespace), bad[0], bad[1], bad[2])
@@ -40,8 +40,8 @@ func contentPattern(s string) (pattern, error) {
 func searchResource(names api.ConfigNames) func(*api.Request) api.Resource {
 	return func(r *api.Request) api.Resource {
 		v := r.Values()
-		what := api.Resource{Namespace: api.Namespace(v.Text(names.Namespace, "tenant", "namespaceId")), Type: api.Config}
-		if group := strings.TrimSpace(v.Text(names.Group, "group", "groupName")); !strings.Contains(group, "*") {
+		what := api.Resource{Namespace: api.Namespace(v.Text(names.Namespace)), Type: api.Config}
+		if group := strings.TrimSpace(v.Text(names.Group)); !strings.Contains(group, "*") {
 			what.Group = group
 		}
 		if dataID := strings.TrimSpace(v.Text("dataId")); what.Group != "" && !strings.Contains(dataID, "*") {

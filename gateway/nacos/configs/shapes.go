@@ -13,7 +13,7 @@ import (
 // tenant is a namespace as answers spell it: v1 and v2 know the public one by no
 // name, unless the client has called it so.
 func tenant(r *api.Request, names api.ConfigNames) string {
-	asked := strings.TrimSpace(r.Values().Text(names.Namespace, "tenant", "namespaceId"))
+	asked := strings.TrimSpace(r.Values().Text(names.Namespace))
 	if asked == "" && names == api.ConfigV3 {
 		return api.PublicNamespace
 	}
