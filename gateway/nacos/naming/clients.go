@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -101,14 +102,14 @@ func (a *API) find(r *api.Request) (*messages.RegistryClient, error) {
 		}
 		return c, nil
 	}
-	links, err := a.published(r.Context(), id)
+	links, last, err := a.published(r.Context(), id)
 	switch {
 	case err != nil:
 		return nil, err
 	case c == nil && len(links) == 0:
 		return nil, unknownClient(id)
 	case c == nil:
-		c = &messages.RegistryClient{Id: id, Ip: host, Port: int32(port)}
+		c = &messages.RegistryClient{Id: id, Ip: host, Port: int32(port), LastActive: last}
 	default:
 		c = proto.CloneOf(c)
 	}
@@ -121,23 +122,25 @@ func unknownClient(id string) error {
 }
 
 // published is what a client published by its address: all services are looked at.
-func (a *API) published(ctx context.Context, id string) (links []*messages.RegistryLink, err error) {
+// Last is when it did so last, in Unix milliseconds.
+func (a *API) published(ctx context.Context, id string) (links []*messages.RegistryLink, last int64, err error) {
 	all, err := a.found(ctx, service.IndexPrefix, everyone)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	services, err := a.look(ctx, all)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, s := range services {
 		for _, e := range s.GetEndpoints() {
 			if clientOf(e) == id {
 				links = append(links, linkOf(s, e))
+				last = max(last, e.GetRegisteredAt()/int64(time.Millisecond))
 			}
 		}
 	}
-	return links, nil
+	return links, last, nil
 }
 
 func linkOf(s *messages.Service, e *messages.Endpoint) *messages.RegistryLink {
