@@ -43,10 +43,20 @@ type State struct {
 	Left    []Leftover  `json:",omitempty"` // what hosts that it has left have still to take
 	Answers uint32      `json:",omitempty"` // to hosts that had found it; a commit behind each
 
+	// Choice is the host that the scheduler has chosen while addresses are still to
+	// come: it is committed together with them. If it is lost, it is asked for again.
+	Choice *Choice `json:"-"`
+
 	Moves actors.Table[*messages.Migration] `json:"-"`
 
 	History actors.Table[*messages.ActionRecord] `json:"-"`
 	Papers  actors.Table[[]byte]                 `json:"-"` // what is large and seldom changes
+}
+
+// Choice is an answer of the scheduler, and when it came.
+type Choice struct {
+	*messages.HostChosen
+	At time.Time
 }
 
 // Network is what the instance wants of one network, and what it got.

@@ -56,13 +56,10 @@ func hostChosen(s State, now time.Time, m *messages.HostChosen) (State, []actors
 	if !s.awaitsHost(m.Attempt) {
 		return s, nil, nil
 	}
-	s = s.explain(m.Decision).eventOn(now, "schedule.done", m.Host)
 	if s.Evac != nil {
-		return rebuild(s, now, m)
+		return rebuild(s.explain(m.Decision).eventOn(now, "schedule.done", m.Host), now, m)
 	}
-	s = s.edit(now, func(v *messages.InstanceView) {
-		v.Host, v.TaskState, v.AvailabilityZone = m.Host, networking, m.AvailabilityZone
-	})
+	s.Choice = &Choice{m, now}
 	return build(s, now)
 }
 
@@ -92,7 +89,15 @@ func (s State) wantsHost() bool {
 	if s.Evac != nil {
 		return s.Evac.Asking == "" && s.Evac.Target == ""
 	}
-	return s.placing() && s.View.Host == ""
+	return s.placing() && s.View.Host == "" && s.choice() == nil
+}
+
+// choice is the host that is chosen for this attempt, if no order went there yet.
+func (s State) choice() *Choice {
+	if s.Choice == nil || s.Choice.Attempt != s.Attempt || !s.placing() {
+		return nil
+	}
+	return s.Choice
 }
 
 func (s State) explain(d *messages.Decision) State {
@@ -143,12 +148,22 @@ func portsReleased(s State, now time.Time, m *messages.PortsReleased) (State, []
 }
 
 // build orders the machine as soon as it has both its host and its addresses.
+// What is missing has been asked for. A host alone is no commit: another may be
+// chosen as long as nothing was ordered.
 func build(s State, now time.Time) (State, []actors.Effect, error) {
-	if s.View.Host == "" || slices.ContainsFunc(s.Networks, func(n Network) bool { return !n.Got }) {
-		return s, nil, nil // what is missing has been asked for
+	if slices.ContainsFunc(s.Networks, func(n Network) bool { return !n.Got }) {
+		return s, nil, nil
 	}
-	s = s.order(orderBuild).eventOn(now, "spawn", s.View.Host)
-	s = s.edit(now, func(v *messages.InstanceView) { v.TaskState = spawning })
+	host, zone := s.View.Host, s.View.AvailabilityZone
+	if c := s.choice(); c != nil {
+		s = s.explain(c.Decision).eventOn(c.At, "schedule.done", c.Host)
+		host, zone, s.Choice = c.Host, c.AvailabilityZone, nil
+	}
+	if host == "" {
+		return s, nil, nil
+	}
+	s = s.order(orderBuild).eventOn(now, "spawn", host)
+	s = s.edit(now, func(v *messages.InstanceView) { v.Host, v.AvailabilityZone, v.TaskState = host, zone, spawning })
 	return s, outstanding(s), nil
 }
 
