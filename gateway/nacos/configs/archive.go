@@ -28,8 +28,9 @@ type archive struct {
 }
 
 // openArchive looks through a zip file. What the file says about its sizes is not
-// believed: contents are unpacked up to the limits, and thrown away.
-func openArchive(raw []byte) (*archive, error) {
+// believed: contents are unpacked up to the limits, of which room is that of all
+// together, and thrown away.
+func openArchive(raw []byte, room int64) (*archive, error) {
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
 		return nil, errNoArchive
@@ -41,7 +42,7 @@ func openArchive(raw []byte) (*archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, room := &archive{}, int64(maxUnpacked)
+	a := &archive{}
 	entries := map[wire.TransferKey]bool{}
 	for _, f := range z.File {
 		if f.Name == describedV1 || f.Name == describedV2 || strings.HasSuffix(f.Name, "/") {

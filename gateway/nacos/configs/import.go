@@ -34,7 +34,7 @@ func (a *API) importZip(namespace ...string) api.Handler {
 		if err != nil {
 			return moved(r, wire.Transfer{}, "", err)
 		}
-		z, err := openArchive(raw)
+		z, err := openArchive(raw, maxUnpacked)
 		if err != nil {
 			return moved(r, wire.Transfer{}, "", err)
 		}
