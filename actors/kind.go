@@ -209,7 +209,7 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 	if k.spec.Same != nil && k.spec.Same(before, after) {
 		return Turn{State: k.state(after, st.encoded), Memory: k.spec.Rebase != nil, Effects: effects}, nil
 	}
-	encoded, err := appendJSON(max(len(st.encoded), stateBytes), after)
+	encoded, err := encodeJSON(after)
 	if err != nil {
 		return Turn{State: st}, fmt.Errorf("encode %s: %w", k.spec.Name, err)
 	}
@@ -255,18 +255,11 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 	return t, nil
 }
 
-// stateBytes is how long a new state mostly is; spareBytes is how much longer than before a state may get before its encoding
-// has to be moved.
-const (
-	stateBytes = 1024
-	spareBytes = 256
-)
-
-// appendJSON encodes what is stored, by itself where it can.
-func appendJSON(expected int, v any) ([]byte, error) {
+// encodeJSON is what is stored of v, which writes itself where it can.
+func encodeJSON(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case encode.Appender:
-		return v.AppendJSON(make([]byte, 0, expected+spareBytes))
+		return encode.Marshal(v)
 	case []byte:
 		return encode.AppendBytes(make([]byte, 0, base64.StdEncoding.EncodedLen(len(v))+len(`""`)), v), nil
 	case []string:

@@ -73,9 +73,6 @@ func (t Table[V]) All() iter.Seq2[string, V] {
 	}
 }
 
-// rowBytes is how long rows mostly are.
-const rowBytes = 512
-
 // Binary is a row that is stored as bytes of its own, such as a content of
 // megabytes. BinaryReader is its pointer; it may not keep raw.
 type (
@@ -90,7 +87,7 @@ func encodeRow(v any) ([]byte, error) {
 		}
 		return []byte{}, nil // nil would delete
 	}
-	return appendJSON(rowBytes, v)
+	return encodeJSON(v)
 }
 
 func decodeRow(raw []byte, v any) error {

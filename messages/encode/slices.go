@@ -1,6 +1,30 @@
 package encode
 
-import "encoding/base64"
+import (
+	"bytes"
+	"encoding/base64"
+	"sync"
+)
+
+// maxScratch keeps one large value from staying in memory for good.
+const maxScratch = 64 << 10
+
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// Marshal returns what v writes, in memory of just that size: what is stored stays
+// for a while.
+func Marshal(v Appender) ([]byte, error) {
+	kept := scratch.Get().(*[]byte)
+	b, err := v.AppendJSON((*kept)[:0])
+	if err != nil {
+		return nil, err
+	}
+	raw := bytes.Clone(b)
+	if *kept = b; cap(b) <= maxScratch {
+		scratch.Put(kept)
+	}
+	return raw, nil
+}
 
 // AppendBytes writes bytes in base64, null if there is no slice.
 func AppendBytes(b, raw []byte) []byte {

@@ -19,3 +19,22 @@ func TestSlices(t *testing.T) {
 		}
 	}
 }
+
+// TestMarshal: what was returned stays as it is, whatever comes after it.
+func TestMarshal(t *testing.T) {
+	first, err := Marshal(thing{"first"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Marshal(thing{"other"}); err != nil || string(first) != `{"name":"first"}` {
+		t.Errorf("%v, %s", err, first)
+	}
+}
+
+type thing struct{ name string }
+
+func (x thing) AppendJSON(b []byte) ([]byte, error) {
+	o := Open(b)
+	o.Text("name", x.name)
+	return o.Close()
+}
