@@ -30,6 +30,16 @@ type State struct {
 	views map[string][]byte
 }
 
+// absentAge is less than the time for which a service without endpoints goes on
+// (service.EmptyTime), and more than clocks of nodes differ.
+const absentAge = 30 * time.Second
+
+// AbsentRevision is the revision under which to show at a time (both in Unix
+// milliseconds) that there is no such service: later than all that was ever seen of
+// one that has gone, earlier than all that comes of one that is made from now on,
+// also on a node whose clock is behind. Clients drop what is not newer.
+func AbsentRevision(now int64) int64 { return now - absentAge.Milliseconds() }
+
 // next is the state that c makes of what was.
 func next(was *State, ref actors.Ref, c watch.Change, now time.Time) *State {
 	s := &State{Ref: ref, Number: 1}
@@ -51,7 +61,7 @@ func next(was *State, ref actors.Ref, c watch.Change, now time.Time) *State {
 	}
 	if ref.Kind == ServiceKind {
 		if s.Service == nil {
-			s.Revision = now.UnixMilli()
+			s.Revision = AbsentRevision(now.UnixMilli())
 		}
 		if was != nil {
 			s.Revision = max(s.Revision, was.Revision+1)

@@ -103,6 +103,7 @@ func (c *call) choose() (*handler, error) {
 	h := handlers[string(c.in.kind)]
 	switch {
 	case h == nil:
+		c.peek()
 		return nil, errNoHandler
 	case c.server.cfg.Ready != nil && !c.server.cfg.Ready():
 		c.peek()

@@ -11,6 +11,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
+	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -43,7 +44,7 @@ func (c *call) service(at actors.Ref) (*messages.Service, error) {
 
 // info answers with a service as the client sees it; s nil: nobody serves.
 func (c *call) info(n *naming, at actors.Ref, s *messages.Service, healthyOnly bool) {
-	info := wire.ServiceInfo{Group: n.group, Name: n.name, Clusters: n.clusters, Revision: c.server.now()}
+	info := wire.ServiceInfo{Group: n.group, Name: n.name, Clusters: n.clusters, Revision: registry.AbsentRevision(c.server.now())}
 	c.ok()
 	c.reply.b = append(c.reply.b, `,"serviceInfo":`...)
 	if s == nil {

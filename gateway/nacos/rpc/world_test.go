@@ -119,7 +119,7 @@ func (p *tester) open(setup string) {
 		p.t.Fatal(err)
 	}
 	p.stream, p.pushes = stream, make(chan heard, 1000)
-	if err := stream.SendMsg(client("ConnectionSetupRequest", "", nil, setup)); err != nil {
+	if err := stream.SendMsg(client("ConnectionSetupRequest", "10.9.9.9", nil, setup)); err != nil {
 		p.t.Fatal(err)
 	}
 	go p.read()
