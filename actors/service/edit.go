@@ -141,7 +141,6 @@ func (w *edit) remove(r *entry) {
 	}
 	w.l.slots = w.l.slots.set(r.slot, nil, w.by)
 	w.l.armed = w.l.armed.set(r.slot, 0, w.by)
-	w.l.lease = w.l.lease.set(r.slot, 0, w.by)
 	w.l.free = &freeSlot{r.slot, w.l.free}
 	w.l.held--
 	w.keepRow(r, nil)

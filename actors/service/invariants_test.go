@@ -34,10 +34,15 @@ func (s State) check() string {
 			held--
 		}
 	}
+	free := 0
 	for f := l.free; f != nil; f = f.next {
+		free++
 		if l.slots.get(f.slot) != nil {
 			complain("slot %d is free and not", f.slot)
 		}
+	}
+	if free+l.held != int(l.used) {
+		complain("%d slots are free, %d held, of %d", free, l.held, l.used)
 	}
 	if held != 0 || shown != l.shown || healthy != l.healthy || len(clusters) != len(l.clusters) {
 		complain("%d shown, %d healthy, %d clusters are counted as %d, %d, %d; %d entries too many",

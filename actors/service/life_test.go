@@ -18,30 +18,37 @@ func TestHistories(t *testing.T) {
 	moved := func(w *world) { w.move() }
 	slow := endpoint("x")
 	slow.BeatTimeoutMs, slow.DeleteTimeoutMs, slow.BeatIntervalMs = 60_000, 90_000, 1000
+	patient := endpoint("x")
+	patient.BeatTimeoutMs, patient.DeleteTimeoutMs = 10_000, 100_000
 	dropX := &messages.DropOwner{Owner: "m/x"}
 	for name, tt := range map[string]struct {
 		acts []act
 		want string
 	}{
-		"a beat-kept endpoint lives":                {[]act{beatKept("x"), 14 * time.Second}, "x"},
-		"without a beat it is ill":                  {[]act{beatKept("x"), 16 * time.Second}, "-x"},
-		"and then gone":                             {[]act{beatKept("x", "y"), 25 * time.Second, beats("y"), 6 * time.Second}, "y"},
-		"a beat makes it well at once":              {[]act{beatKept("x"), 16 * time.Second, beats("x")}, "x"},
-		"and it is ill again after the same time":   {[]act{beatKept("x"), 16 * time.Second, beats("x"), 16 * time.Second}, "-x"},
-		"registering again is a beat":               {[]act{beatKept("x"), 29 * time.Second, beatKept("x"), 14 * time.Second}, "x"},
-		"metadata make it slower":                   {[]act{&messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{slow}}, 59 * time.Second}, "x"},
-		"slower, and then gone":                     {[]act{&messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{slow}}, beatKept("y"), 61 * time.Second, beatKept("z"), 14 * time.Second}, "-x z"},
-		"an empty service goes":                     {[]act{beatKept("x"), 95 * time.Second}, "none"},
-		"but not one that was made on purpose":      {[]act{&messages.SetService{}, 95 * time.Second}, ""},
-		"deregistered":                              {[]act{beatKept("x", "y"), &messages.DeregisterEndpoints{Endpoints: keys("x", "q")}}, "y"},
-		"a beat of another's does not keep":         {[]act{owned("m/x", "x"), beats("x"), 16 * time.Second}, ""},
-		"an owner lives as long as its member":      {[]act{owned("m/x", "x"), 14 * time.Second, keep("m", owned("m/x", "x")), 14 * time.Second}, "x"},
-		"and dies with it":                          {[]act{beatKept("y"), owned("m/x", "x"), 14 * time.Second, beats("y"), 2 * time.Second}, "y"},
-		"a dropped owner has a grace":               {[]act{owned("m/x", "x", "y"), dropX, time.Second}, "x y"},
-		"and is gone after it":                      {[]act{owned("m/x", "x", "y"), owned("m/z", "z"), dropX, 3 * time.Second}, "z"},
-		"at once if it said so":                     {[]act{owned("m/x", "x"), owned("m/z", "z"), &messages.DropOwner{Owner: "m/x", AtOnce: true}}, "z"},
-		"another owner takes over":                  {[]act{owned("m/x", "x"), dropX, owned("n/y", "x"), 3 * time.Second}, "x"},
-		"the same owner comes back":                 {[]act{owned("m/x", "x"), dropX, owned("m/x", "x"), 5 * time.Second}, "x"},
+		"a beat-kept endpoint lives":              {[]act{beatKept("x"), 14 * time.Second}, "x"},
+		"without a beat it is ill":                {[]act{beatKept("x"), 16 * time.Second}, "-x"},
+		"and then gone":                           {[]act{beatKept("x", "y"), 25 * time.Second, beats("y"), 6 * time.Second}, "y"},
+		"a beat makes it well at once":            {[]act{beatKept("x"), 16 * time.Second, beats("x")}, "x"},
+		"and it is ill again after the same time": {[]act{beatKept("x"), 16 * time.Second, beats("x"), 16 * time.Second}, "-x"},
+		"registering again is a beat":             {[]act{beatKept("x"), 29 * time.Second, beatKept("x"), 14 * time.Second}, "x"},
+		"metadata make it slower":                 {[]act{&messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{slow}}, 59 * time.Second}, "x"},
+		"slower, and then gone":                   {[]act{&messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{slow}}, beatKept("y"), 61 * time.Second, beatKept("z"), 14 * time.Second}, "-x z"},
+		"an empty service goes":                   {[]act{beatKept("x"), 95 * time.Second}, "none"},
+		"but not one that was made on purpose":    {[]act{&messages.SetService{}, 95 * time.Second}, ""},
+		"deregistered":                            {[]act{beatKept("x", "y"), &messages.DeregisterEndpoints{Endpoints: keys("x", "q")}}, "y"},
+		"a beat of another's does not keep":       {[]act{owned("m/x", "x"), beats("x"), 16 * time.Second}, ""},
+		"an owner lives as long as its member":    {[]act{owned("m/x", "x"), 14 * time.Second, keep("m", owned("m/x", "x")), 14 * time.Second}, "x"},
+		"and dies with it":                        {[]act{beatKept("y"), owned("m/x", "x"), 14 * time.Second, beats("y"), 2 * time.Second}, "y"},
+		"a dropped owner has a grace":             {[]act{owned("m/x", "x", "y"), dropX, time.Second}, "x y"},
+		"and is gone after it":                    {[]act{owned("m/x", "x", "y"), owned("m/z", "z"), dropX, 3 * time.Second}, "z"},
+		"at once if it said so":                   {[]act{owned("m/x", "x"), owned("m/z", "z"), &messages.DropOwner{Owner: "m/x", AtOnce: true}}, "z"},
+		"another owner takes over":                {[]act{owned("m/x", "x"), dropX, owned("n/y", "x"), 3 * time.Second}, "x"},
+		"the same owner comes back":               {[]act{owned("m/x", "x"), dropX, owned("m/x", "x"), 5 * time.Second}, "x"},
+		"with all it had":                         {[]act{owned("m/x", "x"), dropX, owned("m/x", "y"), 5 * time.Second}, "x y"},
+		"its end and its member's at once": {[]act{&messages.SetService{}, owned("m/x", "x"), owned("m/y", "y"), 13500 * time.Millisecond, dropX,
+			func(w *world) { w.now = w.now.Add(2500 * time.Millisecond) }, &messages.Woken{}}, ""},
+		"ill twice, long before it is removed": {[]act{&messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{patient}},
+			11 * time.Second, beats("x"), 11 * time.Second}, "-x"},
 		"replace names all":                         {[]act{owned("m/x", "x", "y"), &messages.RegisterEndpoints{Owner: "m/x", Replace: true, Endpoints: owned("", "y", "z").Endpoints}}, "y z"},
 		"replace by nothing":                        {[]act{owned("m/x", "x", "y"), owned("m/z", "z"), &messages.RegisterEndpoints{Owner: "m/x", Replace: true}}, "z"},
 		"a move takes nobody offline":               {[]act{beatKept("x"), owned("m/y", "y"), 5 * time.Second, moved, 14 * time.Second}, "x y"},
@@ -106,6 +113,9 @@ func TestRevisions(t *testing.T) {
 		v.must(tt.do)
 		_ = turns
 	}
+	w.pass(10 * time.Second)
+	w.must(owned("m/x", "y")) // stored at once: nothing was for long
+	w.pass(time.Second)
 	before := w.service()
 	w.turns = 0
 	w.must(owned("m/z", "z"))
@@ -114,6 +124,9 @@ func TestRevisions(t *testing.T) {
 	}
 	if _, ok := w.last[0].(actors.Notify); !ok {
 		t.Errorf("nobody is told: %v", w.last)
+	}
+	if rev := w.service().Revision; rev != w.now.UnixMilli() {
+		t.Errorf("revision %d at %d", rev, w.now.UnixMilli())
 	}
 	if after := w.service(); after == before || after != w.service() {
 		t.Error("an answer is made once a revision")

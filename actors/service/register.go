@@ -101,7 +101,7 @@ func (w *edit) put(e *messages.Endpoint, by string) uint32 {
 	n := copyOf(e)
 	n.Owner, n.Cluster = by, cluster
 	r := &entry{e: n, at: w.now, sum: Sum(n)}
-	if old != nil && old.sum == r.sum && old.registered().Dialect == n.Dialect && old.registered().Persistent == n.Persistent {
+	if old != nil && old.sum == r.sum && old.registered().Dialect == n.Dialect {
 		w.again(old, n.Healthy)
 		return old.slot
 	}
@@ -189,9 +189,6 @@ func (w *edit) begin(r *entry) {
 		w.watch(r)
 	case r.e.Owner != "":
 		w.l.lease = w.l.lease.set(r.slot, forever, w.by)
-		if w.l.armed.get(r.slot) != 0 {
-			w.l.armed = w.l.armed.set(r.slot, 0, w.by)
-		}
 	default:
 		w.l.lease = w.l.lease.set(r.slot, w.now, w.by)
 		w.arm(r.slot, deadline(r.e, w.now))
