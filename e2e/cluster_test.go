@@ -65,7 +65,7 @@ func (c *trio) address() string { return c.consul.Addr() + "/" + c.prefix }
 
 func (c *trio) nodeArgs(name, data string) []string {
 	return []string{"node", "--name", name, "--data", data, "--consul", c.address(), "--bind", freeAddress(c.t),
-		"--listen", freeAddress(c.t), "--driver", "sim", "--sim-hosts", "2"}
+		"--listen", freeAddress(c.t), "--registry-listen", "off", "--driver", "sim", "--sim-hosts", "2"}
 }
 
 // freeAddress is one that nobody listens at: it has to stay the same when the

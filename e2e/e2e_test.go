@@ -75,7 +75,7 @@ func newCloud(t *testing.T, args ...string) *cloud {
 
 // start returns when the cloud says that it is ready.
 func (c *cloud) start() error {
-	return c.startWith(append([]string{"dev", "--data", c.data, "--listen", "127.0.0.1:0"}, c.args...))
+	return c.startWith(append([]string{"dev", "--data", c.data, "--listen", "127.0.0.1:0", "--registry-listen", "off"}, c.args...))
 }
 
 func (c *cloud) startWith(args []string) error {

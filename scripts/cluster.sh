@@ -13,6 +13,7 @@ nodes=${TROUPE_CLUSTER_NODES:-3}
 hosts=${TROUPE_SIM_HOSTS:-8}
 consul_port=${TROUPE_CONSUL_PORT:-8500}
 api_port=${TROUPE_API_PORT:-8774}   # of node1; the next node's is 10 higher
+registry_port=${TROUPE_REGISTRY_PORT:-8848} # likewise, of the registry
 peer_port=${TROUPE_PEER_PORT:-7774}
 consul_address=127.0.0.1:$consul_port/troupe
 troupe=$PWD/bin/troupe
@@ -90,6 +91,7 @@ start() {
       fi
       launch "node$n" "$troupe" node --name "node$n" --consul "$consul_address" --data "$dir/node$n" \
         --bind "127.0.0.1:$((peer_port + 10 * (n - 1)))" --listen "127.0.0.1:$((api_port + 10 * (n - 1)))" \
+        --registry-listen "127.0.0.1:$((registry_port + 10 * (n - 1)))" \
         --driver sim --sim-hosts "$hosts" "${join[@]}"
       await "node$n" 'is ready'
     fi

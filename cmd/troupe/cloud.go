@@ -53,6 +53,9 @@ type cloud struct {
 
 	server    *http.Server // nil: no gateway
 	front     front
+	identity  *identity.Identity // with the gateway
+	tokens    *identity.Keys
+	registry  *registryListen // nil: no registry
 	store     store.Store
 	release   func() error // gives back memory that the store has mapped
 	blobs     contents
@@ -97,12 +100,14 @@ func startCloud(ctx context.Context, config cloudConfig, log zerolog.Logger) (*c
 	c := &cloud{config: config, log: log, failed: make(chan error, 1), told: make(chan struct{}, 1)}
 	return c, c.start(ctx, []part{
 		{"listen", c.bind},
+		{"registry", c.bindRegistry},
 		{"data folder", c.openData},
 		{"runtime", c.startNode},
 		{"first start", c.furnish},
 		{"hypervisors", c.attachHosts},
 		{"profiler", c.profile},
 		{"HTTP", c.serve},
+		{"registry", c.serveRegistry},
 	})
 }
 

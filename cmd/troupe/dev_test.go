@@ -32,6 +32,12 @@ func TestCheck(t *testing.T) { // table: one row, one command line
 		"a profiler without an address":  {"--pprof :6060", "loopback"},
 		"a profiler by name":             {"--pprof localhost:6060", ""},
 		"a network in the middle of one": {"--flat-cidr 10.1.2.3/16", ""},
+		"no registry":                    {"--registry-listen off --no-auth", ""},
+		"a registry without a port":      {"--registry-listen localhost", "HOST:PORT"},
+		"no port above for gRPC":         {"--registry-listen 127.0.0.1:64536", "64535 at most"},
+		"an open registry here":          {"--no-auth", ""},
+		"an open registry for everybody": {"--no-auth --registry-listen 0.0.0.0:8848", "loopback addresses only"},
+		"an open registry on all":        {"--no-auth --registry-listen :8848", "loopback addresses only"},
 	} {
 		var c cloudConfig
 		flags := pflag.NewFlagSet("dev", pflag.ContinueOnError)

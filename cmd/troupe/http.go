@@ -85,6 +85,7 @@ func (c *cloud) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.identity, c.tokens = id, keys
 	server := api.NewServer(api.Config{
 		Auth: id, Log: c.log, RatePerClient: c.config.RatePerClient,
 		Pressure: func() float64 { return float64(c.client.Pressure()) / maxWaiting },

@@ -16,12 +16,13 @@ import (
 	"github.com/troupe-cloud/troupe/actors/project"
 	"github.com/troupe-cloud/troupe/actors/scheduler"
 	"github.com/troupe-cloud/troupe/actors/service"
+	"github.com/troupe-cloud/troupe/actors/switches"
 )
 
 // kinds is every kind of grain that a node runs.
 func kinds(mode scheduler.Mode) []actors.Kind {
 	return []actors.Kind{
 		access.Spec(), config.Spec(), directory.Kind(), flavor.Spec(), host.Spec(), image.Spec(), instance.Spec(),
-		keypair.Spec(), lock.Spec(), namespace.Spec(), network.Spec(), project.Spec(), scheduler.Spec(mode), service.Spec(),
+		keypair.Spec(), lock.Spec(), namespace.Spec(), network.Spec(), project.Spec(), scheduler.Spec(mode), service.Spec(), switches.Spec(),
 	}
 }

@@ -58,6 +58,7 @@ func startMember(ctx context.Context, config nodeConfig, log zerolog.Logger) (*c
 		}
 	}
 	when(view.Gateway, "listen", c.bind)
+	when(view.Gateway, "registry", c.bindRegistry)
 	when(0, "data folder", c.openFolder)
 	when(0, "Consul", c.openConsul)
 	when(0, "identity", c.openIdentity)
@@ -68,6 +69,7 @@ func startMember(ctx context.Context, config nodeConfig, log zerolog.Logger) (*c
 	when(view.Compute, "hypervisors", c.attachHosts)
 	when(0, "profiler", c.profile)
 	when(view.Gateway, "HTTP", c.serve)
+	when(view.Gateway, "registry", c.serveRegistry)
 	return c, c.start(ctx, parts)
 }
 

@@ -154,7 +154,7 @@ func processCommand(c *cobra.Command, s processSettings) *cobra.Command {
 // readyLine says where the cloud answers, and of what it is made.
 func (c *cloud) readyLine() string {
 	if c.member == nil {
-		return fmt.Sprintf("troupe is ready on %s (data %s, %s)", c.url, c.config.Data, c.hypervisors)
+		return fmt.Sprintf("troupe is ready on %s (data %s, %s%s)", c.url, c.config.Data, c.hypervisors, c.registry.line())
 	}
 	m := c.member
 	where, what := c.url, []string{"node " + m.config.Name, "cluster " + m.identity.source.Cluster(), "peers " + m.config.Advertise, "roles " + m.roles.String()}
@@ -164,7 +164,7 @@ func (c *cloud) readyLine() string {
 	if c.hypervisors != "" {
 		what = append(what, c.hypervisors)
 	}
-	return fmt.Sprintf("troupe is ready on %s (%s)", where, strings.Join(what, ", "))
+	return fmt.Sprintf("troupe is ready on %s (%s%s)", where, strings.Join(what, ", "), c.registry.line())
 }
 
 // serveUntil waits until ctx ends, or the cloud cannot go on, and stops it.

@@ -79,7 +79,7 @@ func (s *site) start(i int, roles string) {
 	s.t.Helper()
 	args := []string{
 		"node", "--name", fmt.Sprint("n", i), "--consul", s.consul, "--data", s.data(i), "--roles", roles, "--driver", "sim", "--sim-hosts", "2",
-		"--bind", s.peer(i), "--listen", fmt.Sprint("127.0.0.1:", s.ports[2*i+1]), "--image-free", "0", "--log-level", "warn",
+		"--bind", s.peer(i), "--listen", fmt.Sprint("127.0.0.1:", s.ports[2*i+1]), "--image-free", "0", "--registry-listen", "off", "--log-level", "warn",
 	}
 	if i > 0 {
 		args = append(args, "--join", s.troupe("cluster", "token", "create", "--consul", s.consul, "--data", s.data(0), "--expires", "10m"))

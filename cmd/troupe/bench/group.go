@@ -59,7 +59,7 @@ func (g *group) found(ctx context.Context, dir, prefix string, hosts int) error 
 		m.args = []string{
 			"node", "--name", m.name, "--consul", g.address, "--data", m.data,
 			"--bind", fmt.Sprintf("127.0.0.1:%d", ports[2*i]), "--listen", fmt.Sprintf("127.0.0.1:%d", ports[2*i+1]),
-			"--driver", "sim", "--sim-hosts", strconv.Itoa(hosts), "--image-free", "0", "--log-level", "warn",
+			"--driver", "sim", "--sim-hosts", strconv.Itoa(hosts), "--image-free", "0", "--registry-listen", "off", "--log-level", "warn",
 		}
 		for _, v := range os.Environ() { // what only one process can have reaches the first
 			if i == 0 || !strings.HasPrefix(v, "TROUPE_PPROF=") {

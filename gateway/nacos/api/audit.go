@@ -18,7 +18,11 @@ func (x *exchange) audit() {
 	if r == nil || r.Quiet || !r.changes() {
 		return
 	}
-	e := x.server.cfg.Log.Info()
+	log := &x.server.audits
+	if r.Access.Resource != nil && r.Access.Resource(&x.req).Type == Naming {
+		log = &x.server.cfg.Log // of a storm of registrations not every line is kept
+	}
+	e := log.Info()
 	if !e.Enabled() {
 		return
 	}

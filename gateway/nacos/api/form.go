@@ -29,7 +29,8 @@ func (x *exchange) read(route *Route) error {
 		x.Header().Set("Connection", "close") // what is still sent would be read as the next request
 		return tooLarge(route)
 	}
-	_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(stallTimeout)) // not every writer has deadlines
+	control := http.NewResponseController(x.w)
+	_ = control.SetReadDeadline(time.Now().Add(stallTimeout)) // not every writer has deadlines
 	r.Body = http.MaxBytesReader(x.w, r.Body, route.MaxBody)
 	if route.Upload || !isForm(r.Header.Get("Content-Type")) {
 		return nil
@@ -38,6 +39,7 @@ func (x *exchange) read(route *Route) error {
 	if err != nil {
 		return err
 	}
+	_ = control.SetReadDeadline(time.Time{}) // a long poll may take longer
 	return parseForm(body, x.req.Params, &count)
 }
 

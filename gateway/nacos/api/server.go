@@ -27,6 +27,7 @@ type ServerConfig struct {
 // the first request.
 type Server struct {
 	cfg      ServerConfig
+	audits   zerolog.Logger // not sampled
 	mux      *http.ServeMux
 	inFlight atomic.Int64
 	hanging  atomic.Int64
@@ -40,7 +41,7 @@ func NewServer(cfg ServerConfig) *Server {
 	cfg.MaxHanging = cmp.Or(cfg.MaxHanging, DefaultMaxHanging)
 	cfg.MaxBodies = cmp.Or(cfg.MaxBodies, DefaultMaxBodies)
 	cfg.Timeout = cmp.Or(cfg.Timeout, DefaultTimeout)
-	s := &Server{cfg: cfg, mux: http.NewServeMux(), packing: make(chan struct{}, maxGzip)}
+	s := &Server{cfg: cfg, audits: cfg.Log.Sample(nil), mux: http.NewServeMux(), packing: make(chan struct{}, maxGzip)}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.(*exchange).unmatched() })
 	return s
 }
@@ -75,6 +76,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{w: w, server: s, began: time.Now()}
 	x.req = Request{Request: r, ID: newRequestID(), ClientIP: host(r.RemoteAddr), w: w}
 	defer x.finish()
+	// That of the answer before has passed perhaps; not every writer has deadlines.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	trimSlash(r)
 	if !clean(r.URL.EscapedPath()) {
 		x.notFound()

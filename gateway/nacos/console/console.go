@@ -18,6 +18,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/gateway/nacos/rpc"
 	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -35,19 +36,15 @@ type Cloud interface {
 
 var _ Cloud = (*cluster.Client)(nil)
 
-// Connections are those of clients that stay connected to this node: gateway/nacos/rpc
-// has them.
+// Connections are those of clients that stay connected to this node: *rpc.Server.
 type Connections interface {
-	// Current is what there is to see of each, by id.
-	Current() map[string]any
-	// Len is how many there are.
+	Connections() []rpc.Connection
 	Len() int
-	// Eject tells one to connect elsewhere: at redirect (host:port), or anywhere.
-	// False if there is no such connection.
-	Eject(id, redirect string) bool
-	// Reload does so with as many as are too many, and says with how many.
-	Reload(keep int, redirect string) int
+	Move(id, address string) error
+	MoveAll(keep int, address string) (asked int, err error)
 }
+
+var _ Connections = (*rpc.Server)(nil)
 
 // Levels is the least severe level of what is logged.
 type Levels interface {

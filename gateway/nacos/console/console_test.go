@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/actors/switches"
 	"github.com/troupe-cloud/troupe/gateway/nacos/nacostest"
+	"github.com/troupe-cloud/troupe/gateway/nacos/rpc"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -23,27 +25,30 @@ type connected struct {
 	to  string
 }
 
-func (c *connected) Current() map[string]any {
-	all := map[string]any{}
+func (c *connected) Connections() []rpc.Connection {
+	var all []rpc.Connection
 	for _, id := range c.ids {
-		all[id] = map[string]any{"abilityTable": nil, "metaInfo": map[string]any{"connectionId": id}}
+		all = append(all, rpc.Connection{
+			ID: id, Version: "Nacos-Go-Client:v2.3.5", App: "shop", RemoteIP: "10.0.0.1", RemotePort: 4711, LocalPort: 9848,
+			ClientIP: "10.0.0.1", Created: 1700000000000, LastActive: 1700000000001, Labels: map[string]string{"source": "sdk"},
+		})
 	}
 	return all
 }
 func (c *connected) Len() int { return len(c.ids) }
-func (c *connected) Eject(id, redirect string) bool {
+func (c *connected) Move(id, to string) error {
 	for i, one := range c.ids {
 		if one == id {
-			c.ids, c.to = append(c.ids[:i:i], c.ids[i+1:]...), redirect
-			return true
+			c.ids, c.to = append(c.ids[:i:i], c.ids[i+1:]...), to
+			return nil
 		}
 	}
-	return false
+	return fmt.Errorf("there is no connection %q here: %w", id, messages.NotFound)
 }
-func (c *connected) Reload(keep int, redirect string) int {
+func (c *connected) MoveAll(keep int, to string) (int, error) {
 	n := max(0, len(c.ids)-keep)
-	c.ids, c.to = c.ids[n:], redirect
-	return n
+	c.ids, c.to = c.ids[n:], to
+	return n, nil
 }
 
 // levels remembers the level that was set.

@@ -13,11 +13,40 @@ import (
 // smartReloadCluster sends connections elsewhere.
 const defaultLoaderFactor = 0.1
 
+// connectionView is a connected client as operators know it.
+type connectionView struct {
+	Abilities map[string]bool `json:"abilityTable"`
+	Meta      metaView        `json:"metaInfo"`
+}
+
+type metaView struct {
+	Type       string            `json:"connectType"`
+	ClientIP   string            `json:"clientIp"`
+	RemoteIP   string            `json:"remoteIp"`
+	RemotePort int               `json:"remotePort"`
+	LocalPort  int               `json:"localPort"`
+	Version    string            `json:"version"`
+	ID         string            `json:"connectionId"`
+	Created    int64             `json:"createTime"` // Unix milliseconds
+	Active     int64             `json:"lastActiveTime"`
+	App        string            `json:"appName"`
+	Namespace  string            `json:"namespaceId"`
+	Labels     map[string]string `json:"labels"`
+	TLS        bool              `json:"tlsProtected"`
+}
+
 func (a *API) currentConnections(*api.Request) (api.Answer, error) {
+	views := map[string]connectionView{}
 	if a.Connections == nil {
-		return api.Answer{Data: map[string]any{}}, nil
+		return api.Answer{Data: views}, nil
 	}
-	return api.Answer{Data: a.Connections.Current()}, nil
+	for _, c := range a.Connections.Connections() {
+		views[c.ID] = connectionView{c.Abilities, metaView{
+			Type: "GRPC", ClientIP: c.ClientIP, RemoteIP: c.RemoteIP, RemotePort: c.RemotePort, LocalPort: c.LocalPort, Version: c.Version,
+			ID: c.ID, Created: c.Created, Active: c.LastActive, App: c.App, Namespace: c.Tenant, Labels: c.Labels,
+		}}
+	}
+	return api.Answer{Data: views}, nil
 }
 
 // loadView is how the connections are spread over the servers.
@@ -68,10 +97,11 @@ func (a *API) reloadCurrent(r *api.Request) (api.Answer, error) {
 	if keep < 0 {
 		v.Fail(api.ParameterInvalid.Errorf("count must not be negative"))
 	}
-	if v.Err() == nil && a.Connections != nil {
-		a.Connections.Reload(keep, v.Text("redirectAddress"))
+	if v.Err() != nil || a.Connections == nil {
+		return api.Answer{Data: success}, v.Err()
 	}
-	return api.Answer{Data: success}, v.Err()
+	_, err := a.Connections.MoveAll(keep, v.Text("redirectAddress"))
+	return api.Answer{Data: success}, err
 }
 
 const success = "success"
@@ -83,19 +113,20 @@ func (a *API) reloadClient(r *api.Request) (api.Answer, error) {
 	if v.Err() != nil {
 		return api.Answer{}, v.Err()
 	}
-	if a.Connections == nil || !a.Connections.Eject(id, v.Text("redirectAddress")) {
+	if a.Connections == nil {
 		return api.Answer{}, api.ResourceNotFound.Errorf("there is no connection %s here", api.Short(id))
 	}
-	return api.Answer{Data: success}, nil
+	return api.Answer{Data: success}, a.Connections.Move(id, v.Text("redirectAddress"))
 }
 
 // reloadHere is what another node asks of this one.
 func (a *API) reloadHere(_ context.Context, m proto.Message) (proto.Message, error) {
-	sent := 0
-	if asked, ok := m.(*messages.ReloadRegistryClients); ok && a.Connections != nil {
-		sent = a.Connections.Reload(int(asked.Keep), "")
+	asked, ok := m.(*messages.ReloadRegistryClients)
+	if !ok || a.Connections == nil {
+		return &messages.RegistryClientsReloaded{}, nil
 	}
-	return &messages.RegistryClientsReloaded{Sent: int32(sent)}, nil
+	sent, err := a.Connections.MoveAll(int(asked.Keep), "")
+	return &messages.RegistryClientsReloaded{Sent: int32(sent)}, err
 }
 
 // smartReload has every server that has clearly more than the average send the rest

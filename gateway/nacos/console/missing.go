@@ -22,7 +22,6 @@ var missing = []struct {
 	{api.Result, "there is no registry of MCP servers or agents here", []string{
 		"/v3/admin/ai/{rest...}", "/v3/console/ai/{rest...}", "/v3/client/ai/{rest...}",
 	}},
-	{api.Plain, "there is no database behind this server to be asked", []string{"/v1/cs/ops/derby", "/v1/cs/ops/data/removal", "/v3/admin/cs/ops/derby"}},
 	{api.Plain, "there is no CMDB here", []string{"/v1/cmdb/{rest...}"}},
 }
 
