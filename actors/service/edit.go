@@ -105,11 +105,11 @@ func (w *edit) insert(r *entry) {
 	p := w.l.place(e.Ip, e.Port, e.Cluster)
 	if p == nil {
 		w.tally(e.Cluster, 1)
-		w.setPlace(nil, &place{addressHash(e.Ip, e.Port, e.Cluster), []*entry{r}})
+		w.setPlace(nil, alone(addressHash(e.Ip, e.Port, e.Cluster), r))
 	} else {
 		all := make([]*entry, 0, len(p.all)+1)
 		all = append(all, r)
-		w.setPlace(p, &place{p.h, append(all, p.all...)})
+		w.setPlace(p, joint(p.h, append(all, p.all...)))
 	}
 	w.l.slots = w.l.slots.set(r.slot, r, w.by)
 }
@@ -119,14 +119,18 @@ func (w *edit) insert(r *entry) {
 func (w *edit) replace(old, r *entry, newest bool) {
 	r.slot = old.slot
 	p := w.l.place(old.e.Ip, old.e.Port, old.e.Cluster)
-	all := slices.Clone(p.all)
-	i := slices.Index(all, old)
-	all[i] = r
-	if newest && i > 0 {
-		copy(all[1:], all[:i])
-		all[0] = r
+	if len(p.all) == 1 {
+		w.setPlace(p, alone(p.h, r))
+	} else {
+		all := slices.Clone(p.all)
+		i := slices.Index(all, old)
+		all[i] = r
+		if newest && i > 0 {
+			copy(all[1:], all[:i])
+			all[0] = r
+		}
+		w.setPlace(p, joint(p.h, all))
 	}
-	w.setPlace(p, &place{p.h, all})
 	w.l.slots = w.l.slots.set(r.slot, r, w.by)
 }
 
@@ -137,7 +141,7 @@ func (w *edit) remove(r *entry) {
 		w.setPlace(p, nil)
 		w.tally(r.e.Cluster, -1)
 	} else {
-		w.setPlace(p, &place{p.h, slices.DeleteFunc(slices.Clone(p.all), func(o *entry) bool { return o == r })})
+		w.setPlace(p, joint(p.h, slices.DeleteFunc(slices.Clone(p.all), func(o *entry) bool { return o == r })))
 	}
 	w.l.slots = w.l.slots.set(r.slot, nil, w.by)
 	w.l.armed = w.l.armed.set(r.slot, 0, w.by)

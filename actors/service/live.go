@@ -50,6 +50,22 @@ type live struct {
 type place struct {
 	h   uint64
 	all []*entry
+	one [1]*entry // what all is of, mostly
+}
+
+// alone is a place that one has registered.
+func alone(h uint64, r *entry) *place {
+	p := &place{h: h, one: [1]*entry{r}}
+	p.all = p.one[:]
+	return p
+}
+
+// joint is a place that some have registered.
+func joint(h uint64, all []*entry) *place {
+	if len(all) == 1 {
+		return alone(h, all[0])
+	}
+	return &place{h: h, all: all}
 }
 
 func (p *place) hash() uint64              { return p.h }
