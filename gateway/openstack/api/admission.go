@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -15,23 +16,31 @@ const MaxClients = 16384
 
 // admit counts a request in, or refuses it while too much is under way.
 // Streams are counted apart, so that slow uploads cannot keep others out.
-func (s *Server) admit(route Route) (leave func(), err error) {
+func (s *Server) admit(route *Route) error {
 	if s.cfg.Pressure != nil && s.cfg.Pressure() >= 1 {
-		return nil, errBusy
+		return errBusy
 	}
-	count, limit, leave := &s.inFlight, s.cfg.MaxInFlight, s.leave
-	if route.Stream {
-		count, limit, leave = &s.streams, s.cfg.MaxStreams, s.leaveStream
-	}
+	count, limit := s.count(route)
 	if count.Add(1) > int64(limit) {
 		count.Add(-1)
-		return nil, errBusy
+		return errBusy
 	}
-	return leave, nil
+	return nil
 }
 
-func (s *Server) leave()       { s.inFlight.Add(-1) }
-func (s *Server) leaveStream() { s.streams.Add(-1) }
+// leave counts a request out that was admitted.
+func (s *Server) leave(route *Route) {
+	count, _ := s.count(route)
+	count.Add(-1)
+}
+
+// count is how many of a route's sort are under way, and may be.
+func (s *Server) count(route *Route) (count *atomic.Int64, limit int) {
+	if route.Stream {
+		return &s.streams, s.cfg.MaxStreams
+	}
+	return &s.inFlight, s.cfg.MaxInFlight
+}
 
 // pace refuses a client that asks faster than it may.
 func (s *Server) pace(r *Request) error {

@@ -48,9 +48,9 @@ func (s *Server) handle(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := w.(*exchange)
 		x.req.Request = r
-		leave, err := s.admit(route)
+		err := s.admit(&route)
 		if err == nil {
-			defer leave()
+			defer s.leave(&route)
 			err = s.pace(&x.req)
 		}
 		if err == nil {

@@ -160,12 +160,20 @@ func zoneOf(h *messages.HostView) string {
 	return defaultZone
 }
 
+// hostStatus says how a host is, in the API's words; "" if it is none.
+func (a *API) hostStatus(ctx context.Context, name string) string {
+	if name == "" {
+		return ""
+	}
+	h := a.hosts.get(name, time.Now())
+	if h == nil {
+		h = a.freshHost(ctx, &messages.HostView{Name: name})
+	}
+	return hostStatus(h)
+}
+
 // hostStatuses says how the hosts of servers are, in the API's words.
 func (a *API) hostStatuses(ctx context.Context, servers []*messages.InstanceView) map[string]string {
-	if len(servers) == 1 && servers[0].Host != "" {
-		h := a.freshHost(ctx, &messages.HostView{Name: servers[0].Host})
-		return map[string]string{servers[0].Host: hostStatus(h)}
-	}
 	statuses := map[string]string{"": ""}
 	var hosts []*messages.HostView
 	for _, v := range servers {

@@ -27,7 +27,7 @@ func (a *API) showServer(r *api.Request) (api.Response, error) {
 func (a *API) rendered(r *api.Request, v *messages.InstanceView, p parts) api.Response {
 	s := server(r, v, p)
 	if p.all && r.Principal.Admin() && r.Version.AtLeast(16) {
-		s.HostStatus = a.hostStatuses(r.Context(), []*messages.InstanceView{v})[v.Host]
+		s.HostStatus = a.hostStatus(r.Context(), v.Host)
 	}
 	return api.Response{Body: serverBody{s}}
 }
