@@ -80,6 +80,7 @@ var parts = []part{
 	{"create until ACTIVE", create},
 	{"read", read},
 	{"many idle servers", many},
+	{"the registry", registry},
 }
 
 // clusterParts are those over several.
@@ -107,6 +108,7 @@ func Command() *cobra.Command {
 			"or the one on the PATH. TROUPE_PPROF reaches the first node.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
 	}
+	c.AddCommand(endpointsCommand())
 	f := c.Flags()
 	f.IntVar(&s.servers, "servers", 20000, "servers to create")
 	f.IntVar(&s.hosts, "hosts", 200, "hosts to simulate")

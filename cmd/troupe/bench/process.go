@@ -22,18 +22,19 @@ const (
 
 // process is a `troupe dev` or a `troupe node` of our own.
 type process struct {
-	cmd    *exec.Cmd
-	base   string // http://host:port
-	data   string
-	ready  time.Duration // from its start to its ready line
-	exited chan error    // gets how it ended, and is closed
-	stderr bytes.Buffer  // to be read when it has ended
+	cmd      *exec.Cmd
+	base     string // http://host:port
+	data     string
+	registry string        // host:port; empty: it has none
+	ready    time.Duration // from its start to its ready line
+	exited   chan error    // gets how it ended, and is closed
+	stderr   bytes.Buffer  // to be read when it has ended
 }
 
 // startCloud starts this same program as a cloud of simulated hosts.
 func startCloud(data string, hosts int) (*process, error) {
 	return start(data, os.Environ(), "dev", "--driver", "sim", "--sim-hosts", strconv.Itoa(hosts),
-		"--data", data, "--listen", "127.0.0.1:0", "--log-level", "warn")
+		"--data", data, "--listen", "127.0.0.1:0", "--registry-listen", "off", "--log-level", "warn")
 }
 
 // start starts this same program, and returns when it says that it is ready.
@@ -59,6 +60,9 @@ func start(data string, env []string, args ...string) (*process, error) {
 	p.ready = time.Since(began)
 	_, rest, found := strings.Cut(line, "ready on ")
 	p.base, _, _ = strings.Cut(rest, " ")
+	if _, at, ok := strings.Cut(rest, "registry "); ok {
+		p.registry = at[:strings.IndexAny(at+" ", " )")]
+	}
 	if err != nil || !found {
 		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait()

@@ -1,0 +1,252 @@
+package bench
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// changePause is between two changes whose way is measured: they are seldom
+	// enough not to be merged.
+	changePause = 150 * time.Millisecond
+	// heardTime is how long anybody waits to hear of a change.
+	heardTime = 30 * time.Second
+)
+
+// subscribed measures how long a change of a service takes to those who subscribe
+// to it, each on a connection of its own. They acknowledge once all have heard: a
+// thousand clients would have processors of their own for that.
+func (x *registryCloud) subscribed() error {
+	conns, err := x.connects(subscribers, idleBuffer)
+	defer closeClients(conns)
+	if err != nil {
+		return err
+	}
+	changer, err := x.connect(busyBuffer)
+	if err != nil {
+		return err
+	}
+	defer changer.close()
+	if err := changer.ask("InstanceRequest", instance("hot", 1, 80, "0")); err != nil {
+		return err
+	}
+	subscribe := `{"namespace":"public","serviceName":"hot","groupName":"DEFAULT_GROUP","subscribe":true,"clusters":"","module":"naming"}`
+	said := make(chan pushed, subscribers)
+	for _, c := range conns {
+		if err := c.ask("SubscribeServiceRequest", subscribe); err != nil {
+			return err
+		}
+		go c.hear("NotifySubscriberRequest", func(p pushed) { said <- p })
+	}
+	before := x.usage()
+	var took []time.Duration
+	for n := range changes {
+		if err := x.pause(changePause); err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := changer.ask("InstanceRequest", instance("hot", 1, 80, strconv.Itoa(n+1))); err != nil {
+			return err
+		}
+		all, err := heard(said, subscribers, strconv.Itoa(n+1))
+		if err != nil {
+			return fmt.Errorf("change %d: %w", n, err)
+		}
+		for _, p := range all {
+			if p.version == strconv.Itoa(n+1) { // else it is of an earlier one
+				took = append(took, p.after.Sub(began))
+			}
+			if err := p.acknowledge("NotifySubscriberResponse"); err != nil {
+				return err
+			}
+		}
+	}
+	x.add(fmt.Sprintf("change of a service -> %d subscribers over gRPC: p50 (p99)", subscribers), percentiles(took), "p99 < 20 ms",
+		x.others(before)+"; "+x.each(before, int64(len(took))))
+	return nil
+}
+
+// heard collects what is pushed until so many connections were told of a version.
+func heard(said <-chan pushed, want int, version string) (all []pushed, err error) {
+	limit := time.NewTimer(heardTime)
+	defer limit.Stop()
+	for n := 0; n < want; {
+		select {
+		case p := <-said:
+			if all = append(all, p); p.version == version {
+				n++
+			}
+		case <-limit.C:
+			return nil, fmt.Errorf("%d of %d have heard of it after %v", n, want, heardTime)
+		}
+	}
+	return all, nil
+}
+
+// polled measures how long a change of a config takes to those who wait for it in
+// long polls, each on a connection of its own.
+func (x *registryCloud) polled() error {
+	const rounds = 5
+	publisher, err := x.connect(busyBuffer)
+	if err != nil {
+		return err
+	}
+	defer publisher.close()
+	polls := make([]net.Conn, listeners)
+	defer func() {
+		for _, c := range polls {
+			if c != nil {
+				c.Close()
+			}
+		}
+	}()
+	empty, err := x.cloud.rssMiB()
+	if err != nil {
+		return err
+	}
+	var took []time.Duration
+	var held float64
+	before := x.usage()
+	for n := range rounds {
+		md5, err := x.publishPolled(publisher, n)
+		if err != nil {
+			return err
+		}
+		done, err := x.await(polls, md5)
+		if err != nil {
+			return err
+		}
+		if err := x.waiting(listeners); err != nil {
+			return err
+		}
+		if rss, err := x.cloud.rssMiB(); err == nil {
+			held = max(held, rss-empty)
+		}
+		began := time.Now()
+		if _, err := x.publishPolled(publisher, n+1000); err != nil {
+			return err
+		}
+		if err := done(); err != nil {
+			return err
+		}
+		took = append(took, time.Since(began))
+	}
+	x.add(fmt.Sprintf("change of a config -> the last of %d long polls: p50 of %d", listeners, rounds), fmt.Sprintf("%.0f ms", ms(at(took, 50))), "< 500 ms",
+		fmt.Sprintf("%s; the polls held %.0f MiB; %s", x.others(before), held, x.each(before, rounds*listeners)))
+	return nil
+}
+
+// publishPolled publishes the content of that number, and says its MD5.
+func (x *registryCloud) publishPolled(c *client, n int) (string, error) {
+	content := "n=" + strconv.Itoa(n)
+	return md5Of(content), c.ask("ConfigPublishRequest", `{"dataId":"polled","group":"g","tenant":"","content":"`+content+`","module":"config"}`)
+}
+
+// await sends a poll on every connection, which it makes if there is none, and lets
+// each wait for its answer; done waits until all have it.
+func (x *registryCloud) await(polls []net.Conn, md5 string) (done func() error, err error) {
+	req := form(x.http, "POST", "/nacos/v1/cs/configs/listener",
+		url.Values{"Listening-Configs": {"polled\x02g\x02" + md5 + "\x01"}}.Encode(),
+		"accessToken: "+x.token, "Long-Pulling-Timeout: 60000", "Client-Version: 2.1.0")
+	var group sync.WaitGroup
+	var bad atomic.Pointer[error]
+	for i := range polls {
+		if polls[i] == nil {
+			if polls[i], err = net.Dial("tcp", x.http); err != nil {
+				return nil, err
+			}
+		}
+		c := polls[i]
+		_ = c.SetDeadline(time.Now().Add(2 * heardTime)) // a TCP connection has deadlines
+		if _, err := c.Write(req); err != nil {
+			return nil, err
+		}
+		group.Go(func() {
+			if err := answered(c); err != nil {
+				bad.Store(&err)
+			}
+		})
+	}
+	return func() error {
+		group.Wait()
+		if err := bad.Load(); err != nil {
+			return *err
+		}
+		return nil
+	}, nil
+}
+
+// answered reads the answer to a poll, which has to say that the key has changed.
+func answered(c net.Conn) error {
+	r := bufio.NewReaderSize(c, idleBuffer)
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(line, "HTTP/1.1 200") {
+		return fmt.Errorf("a poll was answered %q", line)
+	}
+	for length := 0; ; {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if rest, ok := strings.CutPrefix(line, "Content-Length: "); ok {
+			length, _ = strconv.Atoi(strings.TrimSpace(rest)) // 0: it says nothing
+		}
+		if line == "\r\n" {
+			body := make([]byte, length)
+			if _, err := io.ReadFull(r, body); err != nil {
+				return err
+			}
+			if string(body) != "polled%02g%01" {
+				return fmt.Errorf("a poll was answered %q", body)
+			}
+			return nil
+		}
+	}
+}
+
+// waiting waits until so many polls hang in the cloud: the metrics of the dialect
+// say how many there are.
+func (x *registryCloud) waiting(want int) error {
+	c, err := dial("http://" + x.http)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	req := form(x.http, "GET", "/nacos/actuator/prometheus", "", "accessToken: "+x.token)
+	for end := time.Now().Add(heardTime); time.Now().Before(end); {
+		status, body, err := c.do(req)
+		if err != nil || status != 200 {
+			return fmt.Errorf("metrics: status %d, %w", status, err)
+		}
+		if n, ok := metric(string(body), `name="longPolling"`); ok && n == want {
+			return nil
+		}
+		if err := x.pause(readyPause); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("there were never %d polls", want)
+}
+
+// metric is the value in the line of the metrics that has such a label.
+func metric(body, label string) (int, bool) {
+	for line := range strings.Lines(body) {
+		if strings.Contains(line, label) {
+			fields := strings.Fields(line)
+			n, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+			return int(n), err == nil
+		}
+	}
+	return 0, false
+}
