@@ -38,7 +38,7 @@ func (c *cloud) serveRegistry(context.Context) error {
 	}
 	asks := api.Authenticator(users)
 	if r.open {
-		asks = auth.Anybody{}
+		asks = auth.Anybody{Auth: users}
 	}
 	server := api.NewServer(api.ServerConfig{
 		Auth: asks, Log: c.log, Pressure: func() float64 { return float64(c.client.Pressure()) / maxWaiting },

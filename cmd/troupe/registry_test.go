@@ -119,6 +119,26 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
+// TestEveryRoute asks all that Nacos' API has, in all its versions, as the wire
+// specification lists it: nothing may be unknown.
+func TestEveryRoute(t *testing.T) {
+	c := startRegistry(t, registryConfig(t))
+	raw, err := os.ReadFile("testdata/nacos-routes.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		method, path, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok || strings.HasPrefix(line, "#") {
+			continue
+		}
+		status, body := tell(t, c, method, path, nil)
+		if unknown := strings.Contains(body, "No message available") || strings.Contains(body, "no such api"); unknown || status == 405 || status >= 500 {
+			t.Errorf("%s %s: %d %s", method, path, status, body)
+		}
+	}
+}
+
 func TestOpenRegistry(t *testing.T) {
 	config := registryConfig(t)
 	config.NoAuth = true

@@ -102,12 +102,20 @@ var (
 	errEnded  = api.AccessDenied.Errorf("token expired!")
 )
 
-// Anybody is the Authenticator of --no-auth: everybody is an administrator.
-type Anybody struct{}
+// Anybody is the Authenticator of --no-auth: everybody may do everything in the
+// registry, whatever he says of himself. Accounts are the cloud's: for those one has
+// to be an administrator still.
+type Anybody struct{ *Auth }
 
 // Identify is api.Authenticator's.
-func (Anybody) Identify(context.Context, api.Credentials) (*api.User, error) {
-	return api.NewUser(anonymous, true, nil), nil
+func (a Anybody) Identify(ctx context.Context, c api.Credentials) (*api.User, error) {
+	if c != (api.Credentials{}) {
+		if u, err := a.Auth.Identify(ctx, c); err == nil && u.Admin {
+			return u, nil
+		}
+	}
+	return anonymous, nil
 }
 
-const anonymous = "anonymous"
+// anonymous is everybody who is no administrator where nobody is asked.
+var anonymous = api.NewUser("anonymous", true, nil)

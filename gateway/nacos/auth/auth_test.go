@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -192,6 +193,39 @@ func TestPasswordWithEveryCall(t *testing.T) {
 	w.want(200, "PUT", "/v1/auth/users", "username", "ann", "newPassword", "new", "accessToken", w.root())
 	if _, err := w.auth.Identify(ctx, c); !errors.Is(err, messages.Denied) {
 		t.Errorf("the old password is remembered: %v", err)
+	}
+}
+
+func TestNobodyIsAsked(t *testing.T) { // --no-auth
+	w := newWorld(t)
+	w.user("ann")
+	open := Anybody{w.auth}
+	server := api.NewServer(api.ServerConfig{Auth: open, Log: zerolog.Nop()})
+	server.Mount(w.auth.Routes())
+	ask := func(c ...string) int {
+		v := url.Values{"pageNo": {"1"}, "pageSize": {"1"}}
+		for i := 0; i < len(c); i += 2 {
+			v.Set(c[i], c[i+1])
+		}
+		rec := httptest.NewRecorder()
+		server.ServeHTTP(rec, httptest.NewRequest("GET", "/nacos/v3/auth/role/list?"+v.Encode(), nil))
+		return rec.Code
+	}
+	for name, tt := range map[string]struct {
+		c        api.Credentials
+		accounts int
+	}{
+		"nobody":           {api.Credentials{}, 403},
+		"a wrong token":    {api.Credentials{Token: "x"}, 403},
+		"a user":           {api.Credentials{Token: w.login("ann", "pw-ann")}, 403},
+		"an administrator": {api.Credentials{Token: w.root()}, 200},
+	} {
+		if u, err := open.Identify(context.Background(), tt.c); err != nil || !u.May(api.Write, api.Resource{Namespace: "x"}) {
+			t.Errorf("%s may not use the registry: %v", name, err)
+		}
+		if got := ask("accessToken", tt.c.Token); got != tt.accounts {
+			t.Errorf("%s and accounts: %d", name, got)
+		}
 	}
 }
 

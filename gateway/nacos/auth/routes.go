@@ -50,5 +50,22 @@ func (a *Auth) Routes() []api.Route {
 			{Method: "DELETE", Pattern: permission, Form: to.form, Access: admin, Handle: a.deletePermission},
 		}...)
 	}
+	for i, r := range routes {
+		if !r.Access.Public {
+			routes[i].Handle = named(r.Handle)
+		}
+	}
 	return routes
+}
+
+// named keeps accounts from those who have not said who they are, also where the
+// registry does not ask: what is changed here holds in the whole cloud, and after
+// --no-auth.
+func named(handle api.Handler) api.Handler {
+	return func(r *api.Request) (api.Answer, error) {
+		if r.User == anonymous {
+			return api.Answer{}, errNobody
+		}
+		return handle(r)
+	}
 }

@@ -28,6 +28,9 @@ var missing = []struct {
 // missingRoutes say so, to whoever has said who he is.
 func missingRoutes() []api.Route {
 	var routes []api.Route
+	for _, path := range []string{"/v2", "/v3/admin"} { // that list is made by the members themselves
+		routes = append(routes, api.Route{Method: http.MethodPut, Pattern: path + "/core/cluster/node/list", Form: api.Result, Access: known, Handle: notOffered(missing[1].why)})
+	}
 	for _, m := range missing {
 		for _, pattern := range m.patterns {
 			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
