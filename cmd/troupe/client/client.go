@@ -1,7 +1,8 @@
 // Package client owns the commands that talk to a cloud: image, flavor, keypair,
-// server, network, host, event and quota. They use the public HTTP API alone, through
-// gophercloud, so they work against any cloud that speaks it. Nothing here knows
-// an actor.
+// server, network, host, event and quota, and config, service and migrate, which talk
+// to its registry. They use the public HTTP APIs alone, through gophercloud and
+// package nacos, so they work against any cloud and any registry that speaks them.
+// Nothing here knows an actor.
 package client
 
 import (
@@ -41,6 +42,7 @@ func Add(root *cobra.Command) {
 		a.flags(c.PersistentFlags())
 		root.AddCommand(c)
 	}
+	addRegistry(root)
 	root.AddGroup(&cobra.Group{ID: "client", Title: "Commands of a cloud's user:"})
 }
 

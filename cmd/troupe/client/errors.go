@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/gophercloud/gophercloud/v2"
+
+	"github.com/troupe-cloud/troupe/cmd/troupe/nacos"
 )
 
 // The exit codes of every command.
@@ -45,6 +47,7 @@ func ExitCode(err error) int {
 	var e exitError
 	var answer gophercloud.ErrUnexpectedResponseCode
 	var auth gophercloud.ErrUnableToReauthenticate
+	var registry *nacos.Error
 	switch {
 	case err == nil:
 		return 0
@@ -52,6 +55,12 @@ func ExitCode(err error) int {
 		return e.code
 	case errors.As(err, &answer):
 		return exitOfStatus(answer.Actual)
+	case nacos.IsNotFound(err):
+		return ExitNotFound
+	case nacos.IsConflict(err):
+		return ExitConflict
+	case errors.As(err, &registry):
+		return exitOfStatus(registry.Status)
 	case errors.As(err, &auth):
 		return ExitDenied
 	case errors.Is(err, context.Canceled):

@@ -95,9 +95,16 @@ func IsNotFound(err error) bool {
 	return errors.As(err, &e) && (e.Status == http.StatusNotFound || e.Code == codeNotFound || e.Code == codeServiceNotFound)
 }
 
+// IsConflict says whether err is about something that somebody else has changed.
+func IsConflict(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Status == http.StatusConflict || e.Code == codeConflict)
+}
+
 // Codes of results.
 const (
 	codeNotFound        = 20004
+	codeConflict        = 20005
 	codeServiceNotFound = 21008
 )
 
