@@ -133,6 +133,34 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
+// TestGoneBeforeStored: who comes and goes between two snapshots leaves nothing to
+// store, and all the same everybody hears of it.
+func TestGoneBeforeStored(t *testing.T) {
+	w := newWorld(t)
+	w.must(&messages.SetService{})
+	w.must(owned("m/x", "x"))
+	w.must(&messages.DropOwner{Owner: "m/x", AtOnce: true})
+	w.pass(10 * time.Second)
+	w.must(owned("m/y", "y")) // stored at once
+	w.must(owned("m/z", "z"))
+	w.now = w.now.Add(2 * SnapshotEvery) // nobody was woken
+	for _, m := range []proto.Message{owned("m/q", "q"), &messages.DropOwner{Owner: "m/q", AtOnce: true}, &messages.DropOwner{Owner: "m/y", AtOnce: true},
+		&messages.DropOwner{Owner: "m/z", AtOnce: true}, owned("m/x", "x"), &messages.DropOwner{Owner: "m/x", AtOnce: true}} {
+		w.now, w.turns = w.now.Add(2*SnapshotEvery), 0
+		rev := w.service().Revision
+		w.must(m)
+		told := w.turns > 0
+		for _, e := range w.last {
+			if _, ok := e.(actors.Notify); ok {
+				told = true
+			}
+		}
+		if w.service().Revision == rev || !told {
+			t.Errorf("after %v nobody is told", m)
+		}
+	}
+}
+
 // TestKeepOwners: what differs is asked for again.
 func TestKeepOwners(t *testing.T) {
 	w := newWorld(t)

@@ -38,7 +38,7 @@ const (
 )
 
 // MaxTimeout bounds what metadata may ask for.
-const MaxTimeout = 24 * time.Hour
+const MaxTimeout = 30 * 24 * time.Hour
 
 // Times of owners and of the service itself.
 const (

@@ -33,8 +33,12 @@ func (w *edit) soil(slot uint32) {
 
 // unsaved says whether what is stored is behind: chunks, or the counts in the index.
 func (w *edit) unsaved() bool {
-	return w.exists() && (w.l.unsaved > 0 || int(w.kept.Endpoints) != w.l.shown ||
-		int(w.kept.Healthy) != w.l.healthy || int(w.kept.ClusterCount) != len(w.l.clusters))
+	return w.exists() && (w.l.unsaved > 0 || w.miscounted())
+}
+
+// miscounted says whether the index entry counts otherwise.
+func (w *edit) miscounted() bool {
+	return int(w.kept.Endpoints) != w.l.shown || int(w.kept.Healthy) != w.l.healthy || int(w.kept.ClusterCount) != len(w.l.clusters)
 }
 
 // save stores some of the chunks that changed, if it is time.
@@ -42,7 +46,9 @@ func (w *edit) save() {
 	if !w.unsaved() || w.now < w.l.saveAt {
 		return
 	}
-	w.store()
+	if w.miscounted() {
+		w.store()
+	}
 	w.l.dirty = slices.Clone(w.l.dirty)
 	left := chunksPerSave
 	for i := 0; i < len(w.l.dirty) && left > 0; i++ {
@@ -60,6 +66,8 @@ func (w *edit) save() {
 	w.l.saveAt = w.now + pause.Milliseconds()
 }
 
+// saveChunk stores one chunk. Where nothing was and nothing is, nothing is stored:
+// what is committed differs, or nobody hears of it.
 func (w *edit) saveChunk(n int) {
 	var c chunk
 	for slot := uint32(n * chunkSlots); slot < uint32(n+1)*chunkSlots; slot++ {
@@ -67,10 +75,12 @@ func (w *edit) saveChunk(n int) {
 			c.entries = append(c.entries, r)
 		}
 	}
-	if len(c.entries) == 0 {
-		w.Snapshot = w.Snapshot.Delete(chunkKey(n))
-	} else {
+	if len(c.entries) > 0 {
+		w.store()
 		w.Snapshot = w.Snapshot.Set(chunkKey(n), &c)
+	} else if _, ok := w.Snapshot.Get(chunkKey(n)); ok {
+		w.store()
+		w.Snapshot = w.Snapshot.Delete(chunkKey(n))
 	}
 }
 
