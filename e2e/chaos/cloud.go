@@ -151,6 +151,16 @@ func (m *machine) signal(s syscall.Signal) {
 	}
 }
 
+// setClock puts the machine's clock ahead of the others', or behind them.
+func (m *machine) setClock(ahead time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cmd == nil {
+		return fmt.Errorf("%s does not run", m.Name)
+	}
+	return lab.SetClock(m.cmd.Process.Pid, ahead)
+}
+
 const tailBytes = 8 << 10
 
 // tail is the end of what it has logged.
@@ -268,7 +278,7 @@ func (c *cloud) startNodes() error {
 		m := &machine{Host: h, said: "is ready", log: filepath.Join(c.dir, h.Name+".log"), args: []string{
 			c.binary, "node", "--name", h.Name, "--consul", c.consulAddress(), "--data", data,
 			"--bind", fmt.Sprintf("%s:%d", h.IP, peerPort), "--listen", fmt.Sprintf("%s:%d", h.IP, apiPort),
-			"--image-free", "0", "--registry-listen", "off", "--driver", "sim", "--sim-hosts", fmt.Sprint(simHosts), "--log-level", "info",
+			"--image-free", "0", "--driver", "sim", "--sim-hosts", fmt.Sprint(simHosts), "--log-level", "info",
 		}}
 		if i == 0 {
 			if _, err := c.command(h, "cluster", "init", "--consul", c.consulAddress(), "--data", data, "--name", h.Name); err != nil {

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/troupe-cloud/troupe/cluster/peer"
 )
 
 // fault is one thing that goes wrong, and is well again when do returns.
@@ -114,6 +117,13 @@ var faults = []fault{
 		sleep(ctx, between(dice, scale, 3*scale))
 		return os.Remove(ballast)
 	}},
+	{"a node's clock jumps, by up to 25 s", func(ctx context.Context, c *cloud, dice *rand.Rand, scale time.Duration) error {
+		return c.jump(ctx, dice, between(dice, 3*time.Second, peer.MaxClockSkew-5*time.Second), between(dice, scale, 4*scale))
+	}},
+	{"a node's clock jumps far ahead or back", func(ctx context.Context, c *cloud, dice *rand.Rand, scale time.Duration) error {
+		// Users' tokens last half a day.
+		return c.jump(ctx, dice, between(dice, time.Minute, 8*time.Hour), between(dice, scale, 4*scale))
+	}},
 	{"a node leaves in order and comes back", func(_ context.Context, c *cloud, dice *rand.Rand, _ time.Duration) error {
 		n := c.anyNode(dice)
 		if err := n.stop(); err != nil {
@@ -178,4 +188,40 @@ func fill(path string) error {
 		}
 	}
 	return fmt.Errorf("%s: the file system has no end", path)
+}
+
+// jump sets a node's clock ahead or back for a while; the other nodes' go on.
+func (c *cloud) jump(ctx context.Context, dice *rand.Rand, ahead, d time.Duration) error {
+	node := dice.IntN(members)
+	if dice.IntN(2) == 0 {
+		ahead = -ahead
+	}
+	if err := c.nodes[node].setClock(ahead); err != nil {
+		return err
+	}
+	if err := c.shows(ctx, node, ahead); err != nil {
+		return err
+	}
+	sleep(ctx, d)
+	return c.nodes[node].setClock(0)
+}
+
+// shows makes sure that the clock by which a node dates its answers has jumped.
+func (c *cloud) shows(ctx context.Context, node int, ahead time.Duration) error {
+	const second = time.Second // dates have no fractions
+	asked := time.Now()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:%d/healthz", c.nodes[node].IP, apiPort), nil)
+	if err != nil {
+		return err
+	}
+	answer, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	date, err := http.ParseTime(answer.Header.Get("Date"))
+	if told := date.Add(-ahead); err != nil || told.Before(asked.Add(-2*second)) || told.After(time.Now().Add(2*second)) {
+		return fmt.Errorf("%s was set ahead by %v and says %v, at %v: %w", c.nodes[node].Name, ahead, date, asked, err)
+	}
+	return nil
 }

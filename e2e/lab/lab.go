@@ -1,7 +1,8 @@
 // Package lab owns small networks for fault tests: every machine of a lab is a
 // network namespace on one bridge, with no route out, and the links between them
 // can be cut one way or both. It needs root and iproute2, changes nothing outside
-// its own namespaces, and takes them away at the end.
+// its own namespaces, and takes them away at the end. SetClock gives a process a wall
+// clock of its own.
 package lab
 
 import (
