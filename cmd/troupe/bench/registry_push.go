@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -125,7 +126,10 @@ func (x *registryCloud) polled() error {
 			return err
 		}
 		if err := x.waiting(listeners); err != nil {
-			return err
+			for _, c := range polls {
+				c.Close()
+			}
+			return errors.Join(err, done())
 		}
 		if rss, err := x.cloud.rssMiB(); err == nil {
 			held = max(held, rss-empty)
@@ -171,7 +175,7 @@ func (x *registryCloud) await(polls []net.Conn, md5 string) (done func() error, 
 		}
 		group.Go(func() {
 			if err := answered(c); err != nil {
-				bad.Store(&err)
+				bad.CompareAndSwap(nil, &err)
 			}
 		})
 	}
@@ -224,29 +228,32 @@ func (x *registryCloud) waiting(want int) error {
 	}
 	defer c.close()
 	req := form(x.http, "GET", "/nacos/actuator/prometheus", "", "accessToken: "+x.token)
+	n := 0
 	for end := time.Now().Add(heardTime); time.Now().Before(end); {
 		status, body, err := c.do(req)
 		if err != nil || status != 200 {
 			return fmt.Errorf("metrics: status %d, %w", status, err)
 		}
-		if n, ok := metric(string(body), `name="longPolling"`); ok && n == want {
+		if n = metric(string(body), `name="longPolling"`); n == want {
 			return nil
 		}
 		if err := x.pause(readyPause); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("there were never %d polls", want)
+	return fmt.Errorf("there are %d polls, not %d", n, want)
 }
 
-// metric is the value in the line of the metrics that has such a label.
-func metric(body, label string) (int, bool) {
+// metric is the value in the line of the metrics that has such a label; -1: there is
+// no such line.
+func metric(body, label string) int {
 	for line := range strings.Lines(body) {
 		if strings.Contains(line, label) {
 			fields := strings.Fields(line)
-			n, err := strconv.ParseFloat(fields[len(fields)-1], 64)
-			return int(n), err == nil
+			if n, err := strconv.Atoi(fields[len(fields)-1]); err == nil {
+				return n
+			}
 		}
 	}
-	return 0, false
+	return -1
 }

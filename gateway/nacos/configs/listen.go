@@ -35,7 +35,7 @@ func (a *API) listen(r *api.Request) (api.Answer, error) {
 	if tag := r.Header.Get(config.TagLabel); tag != "" {
 		client.Labels = map[string]string{config.TagLabel: tag}
 	}
-	p, err := newPoll(a.feeds, probes, client, agent(r), r.Header.Get("Client-AppName"))
+	p, err := a.newPoll(r.Context(), probes, client, agent(r), r.Header.Get("Client-AppName"))
 	if err != nil {
 		return api.Answer{}, a.slowly(r.Context(), err)
 	}

@@ -5,7 +5,10 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/troupe-cloud/troupe/actors/config"
+	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -37,22 +40,48 @@ type polled struct {
 }
 
 // newPoll listens to all keys of a poll. End it.
-func newPoll(feeds *registry.Feeds, probes []probe, client config.Client, agent, app string) (*poll, error) {
+func (a *API) newPoll(ctx context.Context, probes []probe, client config.Client, agent, app string) (*poll, error) {
 	p := &poll{client: client, agent: agent, app: app, keys: make([]polled, len(probes)), wake: make(chan struct{}, 1), unknown: len(probes)}
+	var doubtful []*polled
 	for i, probe := range probes {
 		k := &p.keys[i]
 		k.probe, k.poll = probe, p
-		sub, err := feeds.Subscribe(ref(probe.key()), k)
+		sub, err := a.feeds.Subscribe(ref(probe.key()), k)
 		if err != nil {
 			p.end()
 			return nil, err
 		}
 		k.sub = sub
-		if s := sub.State(); s != nil {
+		s := sub.State()
+		switch {
+		case s == nil: // k hears of it
+		case config.SeenMD5(s.Digest, client) == k.md5:
 			k.look(s.Digest)
+		default:
+			doubtful = append(doubtful, k)
 		}
 	}
+	a.confirm(ctx, doubtful)
 	return p, nil
+}
+
+// confirm asks the keys themselves where a feed says that a client has something
+// else. A feed may be a moment behind, and the client has just fetched what is newer:
+// it would be told to fetch that again, over and over for that moment.
+func (a *API) confirm(ctx context.Context, doubtful []*polled) {
+	var group errgroup.Group
+	group.SetLimit(readsAtOnce)
+	for _, k := range doubtful {
+		group.Go(func() error {
+			d, err := cluster.Ask[*messages.ConfigDigest](ctx, a.cloud, k.sub.Ref(), &messages.GetConfigDigest{})
+			if err != nil { // then what the feed says has to do
+				d = k.sub.State().Digest
+			}
+			k.look(d)
+			return nil
+		})
+	}
+	_ = group.Wait() // none of them fails
 }
 
 // end stops listening.

@@ -3,6 +3,7 @@ package configs_test
 import (
 	"bufio"
 	"context"
+	"crypto/md5"
 	"fmt"
 	"io"
 	"net"
@@ -167,6 +168,26 @@ func TestPollABA(t *testing.T) {
 	w.publish(t, "a", "g", "one")
 	if got := p.answer(t); got != "a%02g%01" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestPollBehind: who has just fetched what is newer than this node has heard of is
+// not told that he has something else.
+func TestPollBehind(t *testing.T) {
+	w := newWorld(t, nil)
+	w.publish(t, "a", "g", "zero")
+	quick := func(md5 string) string {
+		return w.poll(t, "a\x02g\x02"+md5+"\x01", "Long-Pulling-Timeout-No-Hangup", "true").answer(t)
+	}
+	if got := quick("x"); got != "a%02g%01" {
+		t.Errorf("something else: %q", got)
+	}
+	for i := range 20 { // the feed merges them, and is behind most of the time
+		content := fmt.Sprint(i)
+		w.publish(t, "a", "g", content)
+		if got := quick(fmt.Sprintf("%x", md5.Sum([]byte(content)))); got != "" {
+			t.Errorf("what was published last: %q", got)
+		}
 	}
 }
 
