@@ -121,6 +121,12 @@ func TestChecks(t *testing.T) {
 	}{{true, "x"}, {false, "x"}, {false, "x"}, {true, "x"}, {false, "x"}, {false, "x"}, {false, "-x"}, {true, "-x"}, {true, "-x"}, {true, "x"}} {
 		answer(a.ok, a.want)
 	}
+	for range probeTimes {
+		w.must(&messages.EndpointsProbed{Results: []*messages.ProbeResult{{Key: keys("x")[0]}}})
+	}
+	if w.pass(2 * SnapshotEvery); w.shown() != "-x" || w.entry().HealthyCount != 0 {
+		t.Errorf("shown is %q, the index says %v", w.shown(), w.entry())
+	}
 	set := &messages.UpdateEndpoints{Keys: keys("x"), Healthy: proto.Bool(false)}
 	if _, err := w.step(set); !errors.Is(err, messages.Invalid) {
 		t.Errorf("the health of what is checked was set: %v", err)

@@ -30,7 +30,7 @@ func update(s State, in actors.Input, m *messages.UpdateEndpoints) (State, []act
 			return s, nil, err
 		}
 		answer.Keys = append(answer.Keys, &messages.EndpointKey{Ip: e.Ip, Port: e.Port, Cluster: e.Cluster, Owner: e.Owner})
-		if looksLike(e, r.e) {
+		if looksLike(e, r.e) && (!e.Persistent || w.isStored(e)) {
 			continue
 		}
 		next := &entry{e: e, reg: r.registered(), sum: r.sum, at: r.at}
@@ -38,6 +38,13 @@ func update(s State, in actors.Input, m *messages.UpdateEndpoints) (State, []act
 		w.keepRow(nil, next)
 	}
 	return w.done(actors.Reply{Message: answer})
+}
+
+// isStored says whether a persistent endpoint is stored as it looks: what checks have
+// found is not, until somebody says the same.
+func (w *edit) isStored(e *messages.Endpoint) bool {
+	r, ok := w.Persistent.Get(addressKey(e))
+	return ok && looksLike(r.e, e)
 }
 
 // meant is what the keys of an update name: NotFound if they name nothing.
