@@ -106,12 +106,25 @@ func (x *exchange) send(status int, kind string, body []byte) {
 	h := x.Header()
 	h["Content-Type"] = []string{kind}
 	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(stallTimeout)) // not every writer has deadlines
-	if len(body) >= gzipFrom && strings.Contains(x.req.Header.Get("Accept-Encoding"), "gzip") && x.pack(status, body) {
+	if len(body) >= gzipFrom && takesGzip(x.req.Header.Get("Accept-Encoding")) && x.pack(status, body) {
 		return
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.WriteHeader(status)
 	_, _ = x.Write(body) // the client is gone: nobody is left to tell
+}
+
+// takesGzip says whether a client that accepts such encodings takes gzip. The
+// qualities of others are not looked at: there is but this one.
+func takesGzip(accepts string) bool {
+	for one := range strings.SplitSeq(accepts, ",") {
+		name, quality, _ := strings.Cut(strings.TrimSpace(one), ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			q := strings.TrimPrefix(strings.ReplaceAll(quality, " ", ""), "q=")
+			return strings.Trim(q, "0.") != "" || q == ""
+		}
+	}
+	return false
 }
 
 var packers = sync.Pool{New: func() any {

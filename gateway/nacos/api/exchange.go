@@ -106,10 +106,17 @@ func (x *exchange) identify(route *Route) error {
 	return err
 }
 
-// credentials are those of r: as parameters or as a header.
+// credentials are those of r: as parameters or as a header. On a public route a name
+// and a password as parameters are what it is about: a login checks them itself.
 func credentials(r *Request) Credentials {
-	c := Credentials{Token: r.Params.Get(paramToken), Username: r.Params.Get(paramUsername), Password: r.Params.Get(paramPassword)}
-	if c.Token == "" {
+	var c Credentials
+	if !r.Route.Access.Public {
+		c.Username, c.Password = r.Params.Get(paramUsername), r.Params.Get(paramPassword)
+	}
+	if name, password, ok := r.BasicAuth(); ok {
+		c.Username, c.Password = name, password
+	}
+	if c.Token = r.Params.Get(paramToken); c.Token == "" {
 		if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 			c.Token = strings.TrimSpace(token)
 		}

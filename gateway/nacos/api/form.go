@@ -55,32 +55,26 @@ func isForm(contentType string) bool {
 	return strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded")
 }
 
-// body is the whole body, counted as it comes.
+// body is the whole body. It is counted as it comes, and not before: who says that
+// he will send much and does not, must not keep the others out.
 func (x *exchange) body(route *Route) (string, error) {
-	size := x.req.ContentLength
-	if size < 0 {
-		size = 4 << 10
-	}
 	var b strings.Builder
-	if err := x.reserve(size); err != nil {
-		return "", err
+	if n := x.req.ContentLength; n > 0 && n <= bodyChunk {
+		b.Grow(int(n))
 	}
-	b.Grow(int(size))
 	for {
-		n, err := io.CopyN(&b, x.req.Body, size)
-		switch {
-		case errors.Is(err, io.EOF):
-			return b.String(), nil
-		case err != nil:
-			if e := (*http.MaxBytesError)(nil); errors.As(err, &e) {
-				return "", tooLarge(route)
-			}
-			return "", ParameterInvalid.Errorf("the body ended early")
-		case x.req.ContentLength >= 0:
+		n, err := io.CopyN(&b, x.req.Body, bodyChunk)
+		if full := x.reserve(n); full != nil {
+			return "", full
+		}
+		if e := (*http.MaxBytesError)(nil); errors.As(err, &e) {
+			return "", tooLarge(route)
+		}
+		if errors.Is(err, io.EOF) {
 			return b.String(), nil
 		}
-		if err := x.reserve(n); err != nil {
-			return "", err
+		if err != nil {
+			return "", ParameterInvalid.Errorf("the body ended early")
 		}
 	}
 }

@@ -18,6 +18,9 @@ const (
 	// DefaultMaxBodies bounds the bytes of all bodies that are in memory at once.
 	DefaultMaxBodies = 256 << 20
 
+	// bodyChunk is how much of a body is read at once.
+	bodyChunk = 64 << 10
+
 	// DefaultTimeout is the deadline of a request that does not hang.
 	DefaultTimeout = 30 * time.Second
 	// stallTimeout is how long a client may take to send its body, and to take an

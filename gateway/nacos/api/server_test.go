@@ -53,6 +53,12 @@ func routes() []Route {
 		{Method: "POST", Pattern: "/v3/read", Form: Result, Access: Access{Action: Write, Resource: ServiceResource}, Handle: echo},
 		{Method: "GET", Pattern: "/v1/admin", Handle: echo},
 		{Method: "GET", Pattern: "/v1/known", Access: Access{Known: true}, Handle: echo},
+		{Method: "GET", Pattern: "/v1/who", Access: public, Handle: func(r *Request) (Answer, error) {
+			if r.User == nil {
+				return Answer{Data: "nobody"}, nil
+			}
+			return Answer{Data: r.User.Name}, nil
+		}},
 		{Method: "GET", Pattern: "/v1/panics", Access: public, Handle: func(*Request) (Answer, error) { panic("no") }},
 		{Method: "GET", Pattern: "/v1/fails", Access: public, Handle: func(*Request) (Answer, error) { return Answer{}, io.ErrUnexpectedEOF }},
 		{Method: "GET", Pattern: "/v1/text", Access: public, Handle: func(*Request) (Answer, error) {
@@ -98,6 +104,7 @@ func TestAnswers(t *testing.T) {
 		"a bad escape":                       {"GET", "/v3/result?x=%zz", "", 400, `{"code":20002,"message":"parameter validate error","data":"a parameter is not URL-encoded"}`},
 		"not UTF-8":                          {"GET", "/v3/result?x=%ff", "", 400, `{"code":20002,"message":"parameter validate error","data":"a parameter is not UTF-8"}`},
 		"an administrator may":               {"GET", "/v3/read?x=1&accessToken=root", "", 200, `{"code":0,"message":"success","data":"1"}`},
+		"a name on a public route is data":   {"GET", "/v1/who?username=nacos&password=nacos", "", 200, "nobody"},
 		"name and password with each call":   {"GET", "/v1/admin?x=1&username=nacos&password=nacos", "", 200, "1"},
 		"a reader may read":                  {"GET", "/v3/read?x=1&namespaceId=ns&accessToken=reader", "", 200, `{"code":0,"message":"success","data":"1"}`},
 		"but not elsewhere":                  {"GET", "/v3/read?x=1&accessToken=reader", "", 403, `{"code":10001,"message":"access denied","data":"authorization failed!"}`},
@@ -139,6 +146,7 @@ func TestRefusals(t *testing.T) {
 		"the longest query there is":              {"GET", "/v1/ns/plain?x=" + strings.Repeat("a", MaxQueryBytes), nil, 400, "longer"},
 		"more parameters than there may be":       {"GET", "/v1/ns/plain?" + strings.Repeat("x=1&", MaxParams+1), nil, 400, "more than"},
 		"a token as a header is as good as one":   {"GET", "/v1/admin?x=1", []string{"accessToken", "root"}, 200, "1"},
+		"a name and a password as a header":       {"GET", "/v1/admin?x=1", []string{"Authorization", "Basic bmFjb3M6bmFjb3M="}, 200, "1"},
 		"Bearer in any case of letters":           {"GET", "/v1/admin?x=1", []string{"Authorization", "bearer root"}, 200, "1"},
 		"the token goes before name and password": {"GET", "/v1/admin?x=1&accessToken=reader&username=nacos&password=nacos", nil, 403, "Forbidden"},
 	} {
@@ -170,6 +178,16 @@ func TestGzip(t *testing.T) {
 	}
 	if w := ask(s, "GET", Prefix+"/v1/ns/plain?x="+want, ""); w.Body.String() != want {
 		t.Error("packed without being asked")
+	}
+}
+
+func TestTakesGzip(t *testing.T) {
+	for accepts, want := range map[string]bool{
+		"": false, "gzip": true, "GZIP": true, "deflate, gzip;q=0.5": true, "gzip;q=0": false, "gzip; q=0.000": false, "br": false, "x-gzip": false,
+	} {
+		if takesGzip(accepts) != want {
+			t.Errorf("%q is not %v", accepts, want)
+		}
 	}
 }
 

@@ -232,9 +232,14 @@ func TestNobodyIsAsked(t *testing.T) { // --no-auth
 func TestBruteForce(t *testing.T) {
 	w := newWorld(t)
 	w.user("ann")
-	for range directory.MaxFailures {
-		w.want(403, "POST", "/v1/auth/login", "username", "ann", "password", "guess")
+	w.user("bob")
+	for _, name := range []string{"ann", "bob"} {
+		for range directory.MaxFailures - 1 { // each counts once
+			w.want(403, "POST", "/v1/auth/login", "username", name, "password", "guess")
+		}
 	}
+	w.want(200, "POST", "/v1/auth/login", "username", "bob", "password", "pw-bob")
+	w.want(403, "POST", "/v1/auth/login", "username", "ann", "password", "guess")
 	w.want(403, "POST", "/v1/auth/login", "username", "ann", "password", "pw-ann") // nobody gets in for a while
 	w.want(200, "POST", "/v1/auth/login", "username", "admin", "password", w.admin.Password)
 }
