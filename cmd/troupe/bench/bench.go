@@ -81,6 +81,8 @@ var parts = []part{
 	{"read", read},
 	{"many idle servers", many},
 	{"the registry", registry},
+	{"many clients of the registry", manyClients},
+	{"a million endpoints", million},
 }
 
 // clusterParts are those over several.

@@ -39,11 +39,8 @@ type registryCloud struct {
 // registry measures the registry and the configuration: in a cloud of its own, with
 // authentication as it is by default.
 func registry(r *run) error {
-	if err := r.ends(); err != nil {
-		return err
-	}
-	x := &registryCloud{run: r}
-	if err := x.start("registry"); err != nil {
+	x, err := r.startRegistry("registry")
+	if err != nil {
 		return err
 	}
 	for _, measure := range []func() error{x.rates, x.publishes, x.subscribed, x.polled} {
@@ -51,19 +48,19 @@ func registry(r *run) error {
 			return err
 		}
 	}
-	if err := r.ends(); err != nil {
-		return err
-	}
-	if err := x.start("crowd"); err != nil {
+	return r.ends()
+}
+
+// manyClients measures what many connections cost, in another cloud.
+func manyClients(r *run) error {
+	x, err := r.startRegistry("crowd")
+	if err != nil {
 		return err
 	}
 	if err := x.crowd(); err != nil {
 		return err
 	}
-	if err := r.ends(); err != nil {
-		return err
-	}
-	return r.million()
+	return r.ends()
 }
 
 // ends ends the cloud that is measured, if there is one.
@@ -76,24 +73,30 @@ func (r *run) ends() error {
 	return err
 }
 
-// start starts a cloud with a registry, and logs in.
-func (x *registryCloud) start(name string) (err error) {
-	x.cloud, err = start(filepath.Join(x.dir, name), os.Environ(), "dev", "--driver", "sim", "--sim-hosts", "1",
-		"--data", filepath.Join(x.dir, name), "--listen", "127.0.0.1:0", "--registry-listen", "127.0.0.1:0", "--log-level", "warn")
-	if err != nil {
-		return err
+// startRegistry starts a cloud with a registry in place of the one there was, and
+// logs in.
+func (r *run) startRegistry(name string) (*registryCloud, error) {
+	if err := r.ends(); err != nil {
+		return nil, err
 	}
-	x.http = x.cloud.registry
+	x := &registryCloud{run: r}
+	var err error
+	r.cloud, err = start(filepath.Join(r.dir, name), os.Environ(), "dev", "--driver", "sim", "--sim-hosts", "1",
+		"--data", filepath.Join(r.dir, name), "--listen", "127.0.0.1:0", "--registry-listen", "127.0.0.1:0", "--log-level", "warn")
+	if err != nil {
+		return nil, err
+	}
+	x.http = r.cloud.registry
 	host, port, err := net.SplitHostPort(x.http)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	n, err := strconv.Atoi(port)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	x.grpc = net.JoinHostPort(host, strconv.Itoa(n+1000))
-	return x.login()
+	return x, x.login()
 }
 
 // login gets a token as the administrator.

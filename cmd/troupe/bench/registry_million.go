@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/service"
@@ -30,6 +32,7 @@ const (
 	beatEvery        = 5 * time.Second
 	beatRounds       = 4
 	registersAtOnce  = 8
+	registerTime     = time.Minute // for those of one service, on a machine that others use too
 )
 
 // millionReport is what the process with the endpoints says of itself.
@@ -41,7 +44,10 @@ type millionReport struct {
 }
 
 // million measures a process of its own, in which there is nothing else.
-func (r *run) million() error {
+func million(r *run) error {
+	if err := r.ends(); err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -99,20 +105,27 @@ func holdMillion(ctx context.Context, dir string) (got millionReport, err error)
 	}
 	began := time.Now()
 	err = eachService(func(n int) error {
-		_, err := node.Client().Ask(ctx, service.Ref("", "g", "s"+strconv.Itoa(n)), &messages.RegisterEndpoints{Endpoints: endpoints(n)})
-		return err
+		return askIn(ctx, node.Client(), n, &messages.RegisterEndpoints{Endpoints: endpoints(n)}, &messages.EndpointsRegistered{})
 	})
-	if err != nil {
-		return got, err
-	}
 	got.Registered = time.Since(began)
-	if got.Cores, got.Longest, err = beatAll(ctx, node.Client()); err != nil {
-		return got, err
+	if err == nil {
+		got.Cores, got.Longest, err = beatAll(ctx, node.Client())
 	}
-	if got.RSSMiB, err = me.rssMiB(); err != nil {
-		return got, err
+	if err == nil {
+		got.RSSMiB, err = me.rssMiB()
 	}
-	return got, node.Stop(ctx)
+	return got, errors.Join(err, node.Stop(ctx))
+}
+
+// askIn asks the service of that number, and has the answer in answer.
+func askIn(ctx context.Context, client *cluster.Client, n int, m, answer proto.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, registerTime)
+	defer cancel()
+	got, err := client.Ask(ctx, service.Ref("", "g", "s"+strconv.Itoa(n)), m)
+	if err == nil {
+		proto.Merge(answer, got)
+	}
+	return err
 }
 
 // eachService does something with every service, some at once.
@@ -168,7 +181,8 @@ func beatAll(ctx context.Context, client *cluster.Client) (cores float64, longes
 	for n := range beatRounds {
 		start := time.Now()
 		err := eachService(func(n int) error {
-			got, err := cluster.Ask[*messages.EndpointsRenewed](ctx, client, service.Ref("", "g", "s"+strconv.Itoa(n)), m)
+			got := &messages.EndpointsRenewed{}
+			err := askIn(ctx, client, n, m, got)
 			if err == nil && len(got.GetUnknown()) > 0 {
 				err = fmt.Errorf("%d endpoints are unknown", len(got.GetUnknown()))
 			}
