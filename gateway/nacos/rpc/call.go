@@ -7,12 +7,8 @@ import (
 	"strconv"
 	"sync"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/status"
-
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/gateway/nacos/h2"
 	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -40,45 +36,25 @@ type handler struct {
 
 var calls = sync.Pool{New: func() any { return &call{} }}
 
-// keptInput is the largest request whose memory is used again.
-const keptInput = 16 << 10
-
-// unary answers one request.
-func unary(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-	p, _ := peer.FromContext(ctx)
-	link, ok := p.Addr.(*conn)
-	if !ok {
-		return nil, status.Error(codes.Internal, "a call without a connection")
-	}
-	c := calls.Get().(*call)
-	if err := decode(&c.in); err != nil {
-		return nil, err
-	}
-	c.ctx, c.server, c.conn, c.reply = ctx, srv.(*Server), link, newReply()
-	link.touch()
-	answer := c.work()
-	if len(answer) > headroom { // longer names than ours do not occur
-		answer = errorResponse
-	}
-	r := c.reply
+// Call is h2.Peer's: it answers one request.
+func (c *conn) Call(in []byte) h2.Reply {
+	k := calls.Get().(*call)
+	k.in.raw = in
+	k.ctx, k.server, k.conn, k.reply = context.Background(), c.server, c, newReply()
+	c.touch()
+	answer := k.work()
+	r := k.reply
 	r.framed = frame(r.b, answer)
-	raw := c.in.raw
-	*c = call{in: payload{headers: c.in.headers[:0]}}
-	if cap(raw) <= keptInput {
-		c.in.raw = raw[:0]
-		calls.Put(c)
-	}
-	return r, nil
+	*k = call{in: payload{headers: k.in.headers[:0]}}
+	calls.Put(k)
+	return r
 }
 
 const errorResponse = "ErrorResponse"
 
 // work makes the answer, and says of what class it is.
 func (c *call) work() string {
-	h, err := c.choose()
-	if err == nil {
-		err = c.handle(h)
-	}
+	h, err := c.try()
 	switch {
 	case err == nil:
 		if !c.began {
@@ -115,15 +91,18 @@ func (c *call) choose() (*handler, error) {
 	return h, nil
 }
 
-// handle calls a handler; a panic of it ends this request only.
-func (c *call) handle(h *handler) (err error) {
+// try finds the handler and calls it; a panic ends this request only.
+func (c *call) try() (h *handler, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.server.cfg.Log.Error().Any("panic", p).Bytes("stack", debug.Stack()).Bytes("request", c.in.kind).Msg("a handler panicked")
 			err = fmt.Errorf("a handler panicked: %w", messages.Internal)
 		}
 	}()
-	return h.handle(c)
+	if h, err = c.choose(); err == nil {
+		err = h.handle(c)
+	}
+	return h, err
 }
 
 // peek looks for the id of a request that nobody is going to read.

@@ -6,10 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"google.golang.org/grpc"
-
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/lock"
+	"github.com/troupe-cloud/troupe/gateway/nacos/h2"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -29,7 +28,7 @@ type conn struct {
 	about *about
 
 	mu       sync.Mutex
-	stream   grpc.ServerStream // nil: not set up
+	stream   *h2.Sender // nil: not set up
 	ended    bool
 	sending  bool    // a worker writes what is in queue, or is about to
 	queue    []*push // in the order in which they go
@@ -52,7 +51,7 @@ type about struct {
 }
 
 // begin makes the connection known. False if it is already, or has ended.
-func (c *conn) begin(a *about, s grpc.ServerStream) bool {
+func (c *conn) begin(a *about, s *h2.Sender) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stream != nil || c.ended {

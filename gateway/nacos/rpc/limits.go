@@ -4,11 +4,11 @@ import "time"
 
 // Limits of connections and of what they may have.
 const (
-	MaxInbound         = 10 << 20 // bytes of one message
-	maxStreams         = 4096     // calls of one connection at once
-	maxHeaderBytes     = 16 << 10 // of one call
-	maxPayloadHeaders  = 64       // entries of a request's own headers
-	maxHeaderNameBytes = 128      // of one of them
+	MaxInbound         = 10 << 20             // bytes of one message
+	maxBuffered        = 2*MaxInbound + 1<<20 // bytes of requests of one connection that are not complete
+	maxCalls           = 1024                 // of one connection at once
+	maxPayloadHeaders  = 64                   // entries of a request's own headers
+	maxHeaderNameBytes = 128                  // of one of them
 
 	DefaultMaxConnections = 65_536 // on one node
 	DefaultMaxPerAddress  = 20_000 // from one address
@@ -30,19 +30,19 @@ const (
 
 // Times of connections.
 const (
-	setupTime   = 15 * time.Second // between the first byte and the setup
-	idleTime    = 20 * time.Second // without a word from the client, before it is asked whether it lives
-	detectTime  = 5 * time.Second  // for its answer
-	slowTime    = 10 * time.Second // that one push may take to be written before the client is given up
-	headTime    = 10 * time.Second // for the first bytes of a connection, by which its protocol is told
-	handleTime  = 10 * time.Second // of one request
-	firstListen = 3 * time.Second  // that a listen waits to hear what there is
-	tickTime    = time.Second      // between two looks at all connections
-	pingEvery   = 10 * time.Second // clients may send pings no more often
-	clockTick   = 100 * time.Millisecond
-	goodbyeTime = 2 * time.Second // for writing what is under way when the server stops
-	releaseTime = 5 * time.Second // of letting go one lock of a connection that has ended
-	metricsTime = 3 * time.Second // for the answer to a question about a client's metrics
+	setupTime      = 15 * time.Second     // between the first byte and the setup
+	idleTime       = 20 * time.Second     // without a word from the client, before it is asked whether it lives
+	detectTime     = 5 * time.Second      // for its answer
+	slowTime       = 10 * time.Second     // that one push may take to be written before the client is given up
+	headTime       = 10 * time.Second     // for the first bytes of a connection, by which its protocol is told
+	handleTime     = 10 * time.Second     // of one request
+	firstListen    = 3 * time.Second      // that a listen waits to hear what there is
+	tickTime       = time.Second          // between two looks at all connections
+	acceptPause    = 5 * time.Millisecond // after a connection could not be accepted; grows
+	acceptMaxPause = time.Second
+	clockTick      = 100 * time.Millisecond
+	releaseTime    = 5 * time.Second // of letting go one lock of a connection that has ended
+	metricsTime    = 3 * time.Second // for the answer to a question about a client's metrics
 )
 
 // Pushes: how long an answer is waited for, and when it is tried again.
@@ -55,12 +55,4 @@ const (
 	fuzzyTries  = 10
 
 	pushWorkers = 256 // connections that are written to at once
-)
-
-// Sizes of the transport's buffers, for each connection.
-const (
-	readBuffer   = 4 << 10
-	writeBuffer  = 8 << 10
-	streamWindow = 128 << 10
-	connWindow   = 512 << 10
 )

@@ -6,27 +6,6 @@ import (
 	"time"
 )
 
-// listener makes connections of what it accepts, as long as there are not too
-// many.
-type listener struct {
-	net.Listener
-	server *Server
-}
-
-// Accept is net.Listener's.
-func (l *listener) Accept() (net.Conn, error) {
-	for {
-		tcp, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if c := l.server.admit(tcp); c != nil {
-			return c, nil
-		}
-		_ = tcp.Close() // it is nobody's
-	}
-}
-
 // admit is the connection that tcp is from now on; nil if there are too many.
 func (s *Server) admit(tcp net.Conn) *conn {
 	now := time.Now()
@@ -47,23 +26,8 @@ func (s *Server) admit(tcp net.Conn) *conn {
 	}
 	s.links[c] = struct{}{}
 	s.byAddr[host]++
+	s.tasks.Add(1)
 	return c
-}
-
-// RemoteAddr is net.Conn's: the connection itself, so that calls find it.
-func (c *conn) RemoteAddr() net.Addr { return c }
-
-// Network and String are net.Addr's.
-func (c *conn) Network() string { return "tcp" }
-
-// String is the client's address.
-func (c *conn) String() string { return net.JoinHostPort(c.ip, strconv.Itoa(c.port)) }
-
-// Close is net.Conn's: whatever the connection had ends with it.
-func (c *conn) Close() error {
-	c.server.unlink(c)
-	c.end()
-	return c.Conn.Close()
 }
 
 func (s *Server) unlink(c *conn) {

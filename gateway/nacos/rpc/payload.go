@@ -42,10 +42,6 @@ type header struct{ key, value []byte }
 
 var errPayload = errors.New("this is no payload")
 
-func (p *payload) reset() {
-	*p = payload{raw: p.raw[:0], headers: p.headers[:0]}
-}
-
 // header is the value of a header, as it came; "" if there is none.
 func (p *payload) header(key string) string {
 	for i := range p.headers {

@@ -57,7 +57,7 @@ func (c *conn) drain() {
 			return
 		}
 		c.writing.Store(c.server.now())
-		err := c.stream.SendMsg(raw)
+		err := c.stream.Send(raw)
 		c.writing.Store(0)
 		if err != nil {
 			c.kill()

@@ -12,15 +12,14 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
-
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/gateway/nacos/h2"
 	"github.com/troupe-cloud/troupe/gateway/registry"
 )
 
@@ -44,7 +43,7 @@ type Config struct {
 type Server struct {
 	cfg      Config
 	renders  *registry.Renders
-	grpc     *grpc.Server
+	http     *h2.Server
 	clock    atomic.Int64  // about now, in Unix milliseconds
 	numbers  atomic.Uint64 // of requests to clients
 	pushers  pushers
@@ -69,60 +68,90 @@ func New(cfg Config) *Server {
 	}
 	s.clock.Store(time.Now().UnixMilli())
 	s.stop, s.stopping = context.WithCancel(context.Background())
-	s.grpc = grpc.NewServer(
-		grpc.ForceServerCodecV2(codec{}),
-		grpc.MaxRecvMsgSize(MaxInbound),
-		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.MaxHeaderListSize(maxHeaderBytes),
-		grpc.ConnectionTimeout(headTime),
-		grpc.ReadBufferSize(readBuffer),
-		grpc.WriteBufferSize(writeBuffer),
-		grpc.InitialWindowSize(streamWindow),
-		grpc.InitialConnWindowSize(connWindow),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingEvery, PermitWithoutStream: true}),
-	)
-	s.grpc.RegisterService(&requestService, s)
-	s.grpc.RegisterService(&streamService, s)
+	s.http = h2.New(h2.Config{
+		MaxMessage: MaxInbound, MaxBuffered: maxBuffered, MaxCalls: maxCalls, WriteTime: slowTime, Route: route,
+	})
 	s.tasks.Go(s.tick)
 	return s
 }
 
-// The two services have no package, so that their paths are /Request/request and
-// /BiRequestStream/requestBiStream.
-var (
-	requestService = grpc.ServiceDesc{
-		ServiceName: "Request", HandlerType: (*any)(nil),
-		Methods: []grpc.MethodDesc{{MethodName: "request", Handler: unary}},
-	}
-	streamService = grpc.ServiceDesc{
-		ServiceName: "BiRequestStream", HandlerType: (*any)(nil),
-		Streams: []grpc.StreamDesc{{StreamName: "requestBiStream", Handler: stream, ServerStreams: true, ClientStreams: true}},
-	}
+// The two services have no package.
+const (
+	unaryPath  = "/Request/request"
+	streamPath = "/BiRequestStream/requestBiStream"
 )
+
+func route(path string) h2.Kind {
+	switch path {
+	case unaryPath:
+		return h2.Unary
+	case streamPath:
+		return h2.Stream
+	}
+	return h2.Absent
+}
 
 // Serve takes connections from l until Close; it may be called for several
 // listeners. It closes l.
 func (s *Server) Serve(l net.Listener) error {
-	err := s.grpc.Serve(&listener{Listener: l, server: s})
-	if errors.Is(err, grpc.ErrServerStopped) {
-		return nil
+	stop := context.AfterFunc(s.stop, func() { _ = l.Close() })
+	defer stop()
+	defer l.Close()
+	for pause := acceptPause; ; {
+		tcp, err := l.Accept()
+		switch {
+		case s.stop.Err() != nil:
+			if err == nil {
+				_ = tcp.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case err != nil: // too many open files, for instance
+			s.cfg.Log.Warn().Err(err).Msg("no connection could be accepted")
+			select {
+			case <-time.After(pause):
+			case <-s.stop.Done():
+			}
+			pause = min(2*pause, acceptMaxPause)
+			continue
+		}
+		pause = acceptPause
+		if c := s.admit(tcp); c != nil {
+			go s.serve(c)
+		} else {
+			_ = tcp.Close()
+		}
 	}
-	return err
+}
+
+// serve is the life of one connection.
+func (s *Server) serve(c *conn) {
+	defer s.tasks.Done()
+	defer func() {
+		if p := recover(); p != nil {
+			s.cfg.Log.Error().Any("panic", p).Bytes("stack", debug.Stack()).Str("connection", c.id).Msg("a connection panicked")
+		}
+		s.unlink(c)
+		c.end()
+	}()
+	s.http.Serve(c.Conn, c)
 }
 
 // Close ends every connection. Clients go to another server by themselves; who
 // wants them to be told where, calls MoveAll before.
 func (s *Server) Close() {
+	s.mu.Lock()
 	s.stopping()
-	done := make(chan struct{})
-	go func() {
-		s.grpc.Stop()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(goodbyeTime):
+	all := make([]*conn, 0, len(s.links))
+	for c := range s.links {
+		all = append(all, c)
 	}
+	s.mu.Unlock()
+	for _, c := range all {
+		_ = c.Conn.Close()
+	}
+	s.http.Close()
 	s.tasks.Wait()
 }
 

@@ -2,69 +2,63 @@ package rpc
 
 import (
 	"errors"
-	"io"
 	"strconv"
 	"unicode/utf8"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/status"
-
+	"github.com/troupe-cloud/troupe/gateway/nacos/h2"
 	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
 )
 
-// stream is the life of a connection: from its setup until either side ends it.
-func stream(srv any, ss grpc.ServerStream) error {
-	s := srv.(*Server)
-	p, _ := peer.FromContext(ss.Context())
-	c, ok := p.Addr.(*conn)
-	if !ok {
-		return status.Error(codes.Internal, "a stream without a connection")
-	}
-	var in payload
-	if err := ss.RecvMsg(&in); err != nil {
-		return err
-	}
+// Message is h2.Peer's: what the client says on the stream. The first is its setup,
+// all others are answers to what it was asked.
+func (c *conn) Message(s *h2.Sender, raw []byte) error {
 	c.touch()
+	in := payload{raw: raw}
+	c.mu.Lock()
+	known := c.stream
+	c.mu.Unlock()
+	switch {
+	case known == s:
+		if in.parse() == nil {
+			c.heard(&in)
+		}
+		return nil
+	case known != nil:
+		return errSetUp
+	}
 	a, err := setup(&in)
 	if err != nil {
 		return err
 	}
-	if !c.begin(a, ss) {
-		return status.Error(codes.AlreadyExists, "the connection is set up already, or has ended")
+	if !c.begin(a, s) {
+		return errSetUp
 	}
-	defer c.end()
 	if a.abilities != nil {
-		c.say("SetupAckRequest", s.request("internal", appendAbilities(nil)))
+		c.say("SetupAckRequest", c.server.request("internal", appendAbilities(nil)))
 	}
-	s.cfg.Log.Debug().Str("connection", c.id).Str("version", a.version).Str("module", a.labels["module"]).Msg("a client is set up")
-	return c.listen(ss, &in)
+	c.server.cfg.Log.Debug().Str("connection", c.id).Str("version", a.version).Str("module", a.labels["module"]).Msg("a client is set up")
+	return nil
 }
 
-// listen takes what the client says on the stream: answers to what it was asked.
-func (c *conn) listen(ss grpc.ServerStream, in *payload) error {
-	for {
-		if cap(in.raw) > readBuffer {
-			*in = payload{}
-		}
-		switch err := ss.RecvMsg(in); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		}
-		c.touch()
-		if in.parse() == nil {
-			c.heard(in)
-		}
+// Ended is h2.Peer's.
+func (c *conn) Ended(s *h2.Sender) {
+	c.mu.Lock()
+	mine := c.stream == s
+	c.mu.Unlock()
+	if mine {
+		c.end()
 	}
 }
+
+var (
+	errSetUp  = errors.New("the connection is set up already, or has ended")
+	errStream = errors.New("a stream begins with a ConnectionSetupRequest that can be read")
+)
 
 // setup reads what a client says of itself.
 func setup(in *payload) (*about, error) {
 	if in.parse() != nil || string(in.kind) != "ConnectionSetupRequest" {
-		return nil, status.Error(codes.InvalidArgument, "a stream begins with a ConnectionSetupRequest")
+		return nil, errStream
 	}
 	a := &about{clientIP: short(string(in.clientIP)), app: short(in.header("Client-AppName"))}
 	js := wire.Scan(in.body)
@@ -87,7 +81,7 @@ func setup(in *payload) (*about, error) {
 		}
 	}
 	if js.End() != nil {
-		return nil, status.Error(codes.InvalidArgument, "the ConnectionSetupRequest cannot be read")
+		return nil, errStream
 	}
 	if app := a.labels["AppName"]; app != "" {
 		a.app = app
