@@ -102,8 +102,11 @@ func (s State) forgetOld(now time.Time) State {
 // historyIndex is the line of one change: an entry that is written when the change
 // is made, and removed with it. Of the others only the key is said, and nobody asks.
 func historyIndex(s State, table, row string) []actors.Entry {
+	if table != historyTable {
+		return nil
+	}
 	number, err := strconv.ParseInt(row, 10, 64)
-	if table != historyTable || err != nil || number < s.First || number > s.Last {
+	if err != nil || number < s.First || number > s.Last {
 		return nil
 	}
 	ns, group, dataID, _ := Parse(s.ID)

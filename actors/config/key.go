@@ -108,7 +108,8 @@ func HistoryKeys(ns, group, dataID string) string {
 
 // HistoryKey is the key of the line of that number.
 func HistoryKey(ns, group, dataID string, number int64) string {
-	return HistoryKeys(ns, group, dataID) + fmt.Sprintf("%020d", uint64(math.MaxUint64)-uint64(number))
+	// The numbers that come out have 20 digits, all of them.
+	return HistoryKeys(ns, group, dataID) + strconv.FormatUint(math.MaxUint64-uint64(number), 10)
 }
 
 func path(ns, group, dataID string) string {

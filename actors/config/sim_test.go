@@ -20,7 +20,7 @@ var seed = flag.Uint64("seed", 0, "run this history alone")
 // TestSim: one seed is one history of publishes, removals, gray versions, labels,
 // moves and days that pass; a model that keeps everything says what has to be seen.
 func TestSim(t *testing.T) {
-	first, last := uint64(1), uint64(150)
+	first, last := uint64(1), uint64(40)
 	if *seed != 0 {
 		first, last = *seed, *seed
 	}
