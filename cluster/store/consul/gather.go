@@ -31,8 +31,9 @@ type gather struct {
 
 // glance is one read that waits.
 type glance struct {
-	ops    api.KVTxnOps // with a tree among them, the first is the marker's
-	key    string       // of what is asked
+	ctx    context.Context // of who asks
+	ops    api.KVTxnOps    // with a tree among them, the first is the marker's
+	key    string          // of what is asked
 	trees  bool
 	weight int // entries, about
 	answer chan seen
@@ -43,8 +44,8 @@ type seen struct {
 	err   error
 }
 
-func newGlance(ops api.KVTxnOps, weight int) *glance {
-	g := &glance{ops: ops, weight: weight, answer: make(chan seen, 1)}
+func newGlance(ctx context.Context, ops api.KVTxnOps, weight int) *glance {
+	g := &glance{ctx: ctx, ops: ops, weight: weight, answer: make(chan seen, 1)}
 	var key strings.Builder
 	for _, op := range ops {
 		g.trees = g.trees || op.Verb == api.KVGetTree
@@ -62,7 +63,7 @@ func (s *Store) look(ctx context.Context, ops api.KVTxnOps, weight int) (api.KVP
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.config.Patience)
 	defer cancel()
-	g := newGlance(ops, weight)
+	g := newGlance(ctx, ops, weight)
 	if err := s.gathered(g); err != nil {
 		return nil, err
 	}
@@ -104,18 +105,23 @@ func (w *gather) begins(g *glance) bool {
 }
 
 // next takes those that go together, by what they ask; none: there is nobody left.
+// Who has given up is forgotten: after an outage there may be many.
 func (w *gather) next() (groups [][]*glance) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ops, weight, taken := 1, 0, 0 // one for the redo entries
 	at := map[string]int{}
 	for _, g := range w.waiting {
+		if g.ctx.Err() != nil {
+			taken++
+			continue
+		}
 		if i, asked := at[g.key]; asked {
 			groups[i] = append(groups[i], g)
 			taken++
 			continue
 		}
-		if taken > 0 && (ops+len(g.ops) > maxOps || weight+g.weight > lookMost) {
+		if len(groups) > 0 && (ops+len(g.ops) > maxOps || weight+g.weight > lookMost) {
 			break
 		}
 		at[g.key] = len(groups)
@@ -126,7 +132,7 @@ func (w *gather) next() (groups [][]*glance) {
 	if w.waiting = w.waiting[taken:]; len(w.waiting) == 0 {
 		w.waiting = nil
 	}
-	if taken == 0 {
+	if len(groups) == 0 {
 		w.out--
 	}
 	return groups

@@ -1,6 +1,7 @@
 package consul
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,11 +11,11 @@ import (
 
 // one and tree are glances at a key, and at what begins with a key.
 func one(key string) *glance {
-	return newGlance(api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: key}}, 1)
+	return newGlance(context.Background(), api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: key}}, 1)
 }
 
 func tree(key string, weight int) *glance {
-	return newGlance(api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: "marker"}, {Verb: api.KVGetTree, Key: key}}, weight)
+	return newGlance(context.Background(), api.KVTxnOps{{Verb: api.KVGetOrEmpty, Key: "marker"}, {Verb: api.KVGetTree, Key: key}}, weight)
 }
 
 // TestGather: who goes together, within the limits of a transaction.
@@ -26,6 +27,12 @@ func TestGather(t *testing.T) {
 		}
 		return all
 	}
+	gone := func(g *glance) *glance {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		g.ctx = ended
+		return g
+	}
 	for name, tt := range map[string]struct {
 		ask  []*glance
 		want []int // groups of each round
@@ -36,6 +43,8 @@ func TestGather(t *testing.T) {
 		"the same":            {[]*glance{one("a"), tree("a", 9), one("a"), tree("a", 9)}, []int{2}},
 		"as many as fit":      {many(maxOps + 10), []int{maxOps - 1, 11}},
 		"too heavy together":  {[]*glance{tree("a", lookMost-1), tree("b", 2), one("c")}, []int{1, 2}},
+		"some have given up":  {[]*glance{gone(one("a")), one("b"), gone(one("b")), one("c"), gone(one("d"))}, []int{2}},
+		"all have given up":   {[]*glance{gone(one("a")), gone(one("b"))}, nil},
 		"too heavy by itself": {[]*glance{tree("a", lookMost+1)}, []int{1}},
 	} {
 		var w gather
@@ -78,7 +87,7 @@ func TestDivide(t *testing.T) {
 		asked := []*glance{one("a"), tree("t", 1), tree("u", 1), one("b")}
 		var groups [][]*glance
 		for _, g := range asked {
-			groups = append(groups, []*glance{g, newGlance(g.ops, 1)})
+			groups = append(groups, []*glance{g, newGlance(context.Background(), g.ops, 1)})
 		}
 		ordered, ops := inOrder(groups)
 		if len(ops) != 6 || ops[0].Key != "a" || ops[1].Key != "b" {
