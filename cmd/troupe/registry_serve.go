@@ -16,6 +16,7 @@ import (
 	"github.com/troupe-cloud/troupe/gateway/nacos/naming"
 	"github.com/troupe-cloud/troupe/gateway/nacos/rpc"
 	"github.com/troupe-cloud/troupe/gateway/nacos/udp"
+	osapi "github.com/troupe-cloud/troupe/gateway/openstack/api"
 	"github.com/troupe-cloud/troupe/gateway/registry"
 )
 
@@ -41,7 +42,7 @@ func (c *cloud) serveRegistry(context.Context) error {
 		asks = auth.Anybody{Auth: users}
 	}
 	server := api.NewServer(api.ServerConfig{
-		Auth: asks, Log: c.log, Pressure: func() float64 { return float64(c.client.Pressure()) / maxWaiting },
+		Auth: asks, Log: c.log, Allow: osapi.NewPace(c.config.RatePerClient).Allow, Pressure: func() float64 { return float64(c.client.Pressure()) / maxWaiting },
 	})
 
 	feeds, names := registry.NewFeeds(c.client), registry.NewNames(c.client)

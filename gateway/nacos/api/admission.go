@@ -9,9 +9,14 @@ import (
 
 var errBusy = Busy.With(&messages.Refusal{Kind: messages.Unavailable, Sentence: "there is too much to do just now: try again later"})
 
+var errTooFast = Busy.With(&messages.Refusal{Kind: messages.Unavailable, Sentence: "too many requests from this address: try again later"})
+
 // admit counts a request in, or refuses it while too much is under way. Long polls
 // are counted apart: they cost memory but no work.
-func (s *Server) admit(route *Route) (leave func(), err error) {
+func (s *Server) admit(route *Route, remote string) (leave func(), err error) {
+	if s.cfg.Allow != nil && !s.cfg.Allow(remote) {
+		return nil, errTooFast
+	}
 	if s.cfg.Pressure != nil && s.cfg.Pressure() >= 1 {
 		return nil, errBusy
 	}

@@ -48,7 +48,7 @@ func (s *Server) handle(route *Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := w.(*exchange)
 		x.req.Request, x.req.Route = r, route
-		leave, err := s.admit(route)
+		leave, err := s.admit(route, r.RemoteAddr)
 		if err == nil {
 			defer leave()
 			err = x.pass(route)

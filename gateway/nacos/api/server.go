@@ -21,6 +21,10 @@ type ServerConfig struct {
 	MaxBodies   int64          // bytes of bodies in memory
 	Pressure    func() float64 // at 1 and above new requests are answered 503; nil: never
 	Timeout     time.Duration  // deadline of a request that does not hang
+
+	// Allow says whether another request from remote (host:port) may be answered now;
+	// others are answered 503. Nil: always.
+	Allow func(remote string) bool
 }
 
 // Server is the HTTP handler of all parts of the dialect. Mount every part before

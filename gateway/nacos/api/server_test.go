@@ -221,6 +221,16 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
+func TestPace(t *testing.T) {
+	left := 1
+	s := testServer(ServerConfig{Log: zerolog.Nop(), Allow: func(string) bool { left--; return left >= 0 }}, routes()...)
+	for i, want := range []int{200, 503} {
+		if w := ask(s, "GET", Prefix+"/v1/ns/plain?x=1", ""); w.Code != want {
+			t.Errorf("request %d: %d", i, w.Code)
+		}
+	}
+}
+
 func TestAudit(t *testing.T) {
 	var log strings.Builder
 	s := testServer(ServerConfig{Auth: keyring{}, Log: zerolog.New(&log).Level(zerolog.InfoLevel)}, routes()...)

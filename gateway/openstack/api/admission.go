@@ -50,6 +50,23 @@ func (s *Server) pace(r *Request) error {
 	return errTooMany
 }
 
+// Pace limits how fast one client address may ask, for dialects with a server of
+// their own.
+type Pace struct{ clients *clients }
+
+// NewPace lets each address ask so often a second; 0: as it likes.
+func NewPace(perSecond float64) *Pace {
+	if perSecond <= 0 {
+		return &Pace{}
+	}
+	return &Pace{newClients(perSecond, 0)}
+}
+
+// Allow counts a request of remote (host:port), and says whether it may be answered.
+func (p *Pace) Allow(remote string) bool {
+	return p.clients == nil || p.clients.allow(remote, time.Now())
+}
+
 // clients holds one token bucket for each client address.
 type clients struct {
 	limit rate.Limit
