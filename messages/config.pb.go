@@ -800,7 +800,8 @@ func (x *GrayDigest) GetMd5() string {
 }
 
 // GetConfigDetail is answered with the Config; NotFound if there is neither a
-// formal content nor a gray one.
+// formal content nor a gray one. Contents of gray versions that do not fit into one
+// message are left out: GetConfig brings them.
 type GetConfigDetail struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

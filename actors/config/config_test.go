@@ -292,6 +292,26 @@ func TestWhoSeesWhat(t *testing.T) {
 	}
 }
 
+// TestDetail: all contents, as far as they fit into one message; the others are asked
+// for by name.
+func TestDetail(t *testing.T) {
+	w := newWorld(t, "", "", "a")
+	w.must(gray("small", Tagged("t")))
+	w.must(gray(strings.Repeat("x", MaxContentBytes), Beta("1")))
+	d := w.must(&messages.GetConfigDetail{}).(*messages.Config)
+	if d.Formal || len(d.Grays) != 2 || len(d.Grays[0].Content) != MaxContentBytes || d.Grays[1].Content != "small" {
+		t.Errorf("without a formal content: %.200v", d)
+	}
+	w.must(&messages.PublishConfig{Content: strings.Repeat("y", MaxContentBytes), EncryptedDataKey: "k", Labels: &messages.ConfigLabels{Use: "u", Schema: "s"}})
+	d = w.must(&messages.GetConfigDetail{}).(*messages.Config)
+	if proto.Size(d) > MaxDetailBytes+64<<10 || d.Grays[0].Content != "" || d.Grays[0].Md5 == "" || d.EncryptedDataKey != "k" || d.Use != "u" || d.Schema != "s" {
+		t.Errorf("%d bytes, %.200v", proto.Size(d), d.Grays)
+	}
+	if c := w.must(&messages.GetConfig{GrayName: BetaName}).(*messages.ConfigContent); len(c.Content) != MaxContentBytes {
+		t.Error("asked for by name it is not whole")
+	}
+}
+
 // TestHistory: what was replaced or removed can be had back.
 func TestHistory(t *testing.T) {
 	w := newWorld(t, "ns", "g", "a")

@@ -30,6 +30,10 @@ const (
 	MaxIPBytes          = 128
 	MaxReasonBytes      = 64 // PublishConfig.operation
 
+	// MaxDetailBytes is how much content the answer to GetConfigDetail holds: a message
+	// between nodes must not be larger than 16 MiB.
+	MaxDetailBytes = 14 << 20
+
 	MaxGrays            = 10 // gray versions of a key
 	MaxGrayNameBytes    = 128
 	MaxGrayTagBytes     = 16     // of a tag's gray version

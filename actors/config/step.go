@@ -119,10 +119,16 @@ func detail(s State, id string) (*messages.Config, error) {
 	if s.Formal == nil && len(s.Grays) == 0 {
 		return nil, absent(id)
 	}
-	d := &messages.Config{Entry: v.entry, Grays: v.grays, Formal: s.Formal != nil,
-		Use: s.Labels.Use, Effect: s.Labels.Effect, Schema: s.Labels.Schema}
+	d := &messages.Config{Entry: v.entry, Formal: s.Formal != nil, Use: s.Labels.Use, Effect: s.Labels.Effect, Schema: s.Labels.Schema}
 	if s.Formal != nil {
 		d.Content, d.EncryptedDataKey = v.formal.Content, v.formal.EncryptedDataKey
+	}
+	room := MaxDetailBytes - len(d.Content)
+	for i, g := range v.grays {
+		if room -= len(g.Content); room < 0 {
+			g = s.Grays[i].view("", g.Type, g.Gray, g.Version)
+		}
+		d.Grays = append(d.Grays, g)
 	}
 	return d, nil
 }

@@ -62,14 +62,17 @@ func (a *API) detail(r *api.Request) (api.Answer, error) {
 // betaV1 answers beta=true: what is published as a beta, and for whom; null if
 // nothing is.
 func (a *API) betaV1(r *api.Request) (api.Answer, error) {
-	_, c, err := a.whole(r, api.ConfigV1)
+	key, c, err := a.whole(r, api.ConfigV1)
 	if errors.Is(err, messages.NotFound) {
 		return rest("query beta ok", nil), nil
 	}
 	if err != nil {
 		return api.Answer{}, err
 	}
-	gray := grayNamed(c, config.BetaName)
+	gray, err := a.beta(r, key, c)
+	if err != nil {
+		return api.Answer{}, err
+	}
 	if gray == nil {
 		return rest("query beta ok", nil), nil
 	}
@@ -86,20 +89,33 @@ func (a *API) betaV3(r *api.Request) (api.Answer, error) {
 	if err != nil && !errors.Is(err, messages.NotFound) {
 		return api.Answer{}, err
 	}
-	gray := grayNamed(c, config.BetaName)
+	gray, err := a.beta(r, key, c)
+	if err != nil {
+		return api.Answer{}, err
+	}
 	if gray == nil {
 		return api.Answer{}, api.ResourceNotFound.Errorf("Config is not in beta.")
 	}
 	return api.Answer{Data: grayInfo(key, gray, c.GetEntry(), tenant(r, api.ConfigV3))}, nil
 }
 
-func grayNamed(c *messages.Config, name string) *messages.ConfigContent {
+// beta is what is published as a beta; nil: nothing. Beside a large formal content
+// it has to be asked for by itself.
+func (a *API) beta(r *api.Request, key api.Key, c *messages.Config) (*messages.ConfigContent, error) {
 	for _, gray := range c.GetGrays() {
-		if gray.GetGray().GetName() == name {
-			return gray
+		if gray.GetGray().GetName() != config.BetaName {
+			continue
 		}
+		if gray.GetContent() != "" {
+			return gray, nil
+		}
+		whole, err := cluster.Ask[*messages.ConfigContent](r.Context(), a.cloud, ref(key), &messages.GetConfig{GrayName: config.BetaName})
+		if errors.Is(err, messages.NotFound) {
+			return nil, nil // ended since
+		}
+		return whole, err
 	}
-	return nil
+	return nil, nil
 }
 
 // stopBeta removes the beta; its clients see the formal content again.
