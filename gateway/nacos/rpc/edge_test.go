@@ -191,12 +191,13 @@ func bigBatch(n int) string {
 }
 
 func TestManySubscriptions(t *testing.T) {
-	w := newWorld(t)
+	const many = 2000
+	w := newWorld(t, func(c *Config) { c.MaxSubscriptions = many })
 	p := w.client()
 	var all sync.WaitGroup
 	for part := range 16 {
 		all.Go(func() {
-			for i := part; i < MaxSubscriptions; i += 16 {
+			for i := part; i < many; i += 16 {
 				p.must("SubscribeServiceRequest", `{"serviceName":"s`+strconv.Itoa(i)+`","subscribe":true}`)
 			}
 		})
@@ -207,9 +208,9 @@ func TestManySubscriptions(t *testing.T) {
 	}
 	p.must("SubscribeServiceRequest", `{"serviceName":"s77","subscribe":false}`)
 	p.must("SubscribeServiceRequest", `{"serviceName":"one-more","subscribe":true}`)
-	w.client().must("InstanceRequest", register("s4711", "10.0.0.1"))
+	w.client().must("InstanceRequest", register("s1711", "10.0.0.1"))
 	p.hearHosts(1)
-	if _, listeners := w.server.cfg.Feeds.Len(); listeners != MaxSubscriptions {
+	if _, listeners := w.server.cfg.Feeds.Len(); listeners != many {
 		t.Errorf("%d listen", listeners)
 	}
 	_ = p.tcp.Close()
@@ -231,6 +232,38 @@ func TestTooManyConnections(t *testing.T) {
 		_, _, err := w.dial().raw(client("ServerCheckRequest", "", nil, "{}"))
 		return err == nil
 	})
+}
+
+func TestManyListens(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.MaxListens = 100 })
+	p := w.client()
+	keys := func(from, to int) string {
+		var all []string
+		for i := from; i < to; i++ {
+			all = append(all, `{"dataId":"d`+strconv.Itoa(i)+`","group":"g","md5":""}`)
+		}
+		return `{"listen":true,"configListenContexts":[` + strings.Join(all, ",") + `]}`
+	}
+	for _, body := range []string{keys(0, 101), keys(0, 100), keys(50, 151)} {
+		_ = p.ask("ConfigBatchListenRequest", body)
+	}
+	if got := p.ask("ConfigBatchListenRequest", keys(0, 101)); got["errorCode"] != 503.0 {
+		t.Errorf("got %v", got)
+	}
+	p.must("ConfigBatchListenRequest", keys(0, 100))
+	if got := p.ask("ConfigBatchListenRequest", keys(100, 101)); got["errorCode"] != 503.0 {
+		t.Errorf("got %v", got)
+	}
+}
+
+// A content of nearly the largest size goes in and out.
+func TestLargeContent(t *testing.T) {
+	p := newWorld(t).client()
+	content := strings.Repeat("0123456789abcdef", 600_000)
+	p.must("ConfigPublishRequest", `{"dataId":"a","group":"g","content":"`+content+`"}`)
+	if got := p.must("ConfigQueryRequest", `{"dataId":"a","group":"g"}`); got["content"] != content {
+		t.Error("another content came back")
+	}
 }
 
 // guard lets joe read one namespace.

@@ -13,14 +13,14 @@ const (
 	DefaultMaxConnections = 65_536 // on one node
 	DefaultMaxPerAddress  = 20_000 // from one address
 
-	MaxSubscriptions = 10_000 // services that one connection subscribes to
-	MaxListens       = 10_000 // keys that one connection listens to, also in one request
-	MaxServices      = 50_000 // services in which one connection has instances
-	MaxLocks         = 1000   // that one connection holds
-	MaxPatterns      = 20     // fuzzy watches of one connection
-	MaxMatches       = 500    // names that one pattern matches
-	maxPatternBytes  = 1024
-	maxReceivedKeys  = 10_000 // that a client may say it knows already
+	DefaultMaxSubscriptions = 10_000 // services that one connection subscribes to
+	DefaultMaxListens       = 10_000 // keys that one connection listens to, also in one request
+	DefaultMaxServices      = 50_000 // services in which one connection has instances
+	MaxLocks                = 1000   // that one connection holds
+	MaxPatterns             = 20     // fuzzy watches of one connection
+	MaxMatches              = 500    // names that one pattern matches
+	maxPatternBytes         = 1024
+	maxReceivedKeys         = 10_000 // that a client may say it knows already
 
 	maxLabels        = 32  // of a connection
 	maxLabelBytes    = 256 // of one of them, and of other texts of the setup

@@ -56,8 +56,8 @@ func configBatchListen(c *call) error {
 	if err != nil {
 		return err
 	}
-	if len(keys) > MaxListens {
-		return fmt.Errorf("a request listens to at most %d keys: %w", MaxListens, messages.Exhausted)
+	if len(keys) > c.server.cfg.MaxListens {
+		return fmt.Errorf("a request listens to at most %d keys: %w", c.server.cfg.MaxListens, messages.Exhausted)
 	}
 	if !listening {
 		for _, w := range keys {
@@ -93,7 +93,7 @@ func (c *call) wanted() (keys []wanted) {
 				}
 			}
 		}
-		if len(keys) <= MaxListens {
+		if len(keys) <= c.server.cfg.MaxListens {
 			keys = append(keys, w)
 		}
 	}
@@ -168,9 +168,9 @@ func (c *conn) listenTo(key configKey, at actors.Ref, label string) (*listen, er
 		l.label = label
 		c.mu.Unlock()
 		return l, nil
-	case len(c.configs) >= MaxListens:
+	case len(c.configs) >= c.server.cfg.MaxListens:
 		c.mu.Unlock()
-		return nil, fmt.Errorf("a connection listens to at most %d keys: %w", MaxListens, messages.Exhausted)
+		return nil, fmt.Errorf("a connection listens to at most %d keys: %w", c.server.cfg.MaxListens, messages.Exhausted)
 	}
 	l = &listen{conn: c, key: key, label: label}
 	l.what = l

@@ -164,8 +164,8 @@ func (c *call) keep(n *naming, at actors.Ref, endpoints ...*messages.Endpoint) e
 		endpoints = unique(endpoints)
 	}
 	owners := c.server.cfg.Owners
-	if len(endpoints) > 0 && owners.Holds(c.conn.id) >= MaxServices && len(owners.Get(c.conn.id, at)) == 0 {
-		return fmt.Errorf("a connection has instances in at most %d services: %w", MaxServices, messages.Exhausted)
+	if len(endpoints) > 0 && owners.Holds(c.conn.id) >= c.server.cfg.MaxServices && len(owners.Get(c.conn.id, at)) == 0 {
+		return fmt.Errorf("a connection has instances in at most %d services: %w", c.server.cfg.MaxServices, messages.Exhausted)
 	}
 	if err := owners.Set(c.ctx, c.conn.id, at, endpoints); err != nil {
 		return err
@@ -179,6 +179,7 @@ func (c *call) prepare(n *naming, e *messages.Endpoint) error {
 	if a := c.conn.about; e.App == "" && a.app != "unknown" {
 		e.App = a.app
 	}
+	e.Metadata = c.server.same.Map(e.Metadata)
 	wire.Finish(wire.GroupedName(n.group, n.name), e)
 	return service.CheckEndpoint(e)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/nacos/h2"
+	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
 	"github.com/troupe-cloud/troupe/gateway/registry"
 )
 
@@ -35,14 +36,18 @@ type Config struct {
 	// Ready says whether requests can be worked on; nil: always.
 	Ready func() bool
 
-	MaxConnections int
-	MaxPerAddress  int
+	MaxConnections   int
+	MaxPerAddress    int
+	MaxSubscriptions int // of one connection, as the others below
+	MaxListens       int
+	MaxServices      int
 }
 
 // Server speaks with the clients of this node.
 type Server struct {
 	cfg      Config
 	renders  *registry.Renders
+	same     wire.Same
 	http     *h2.Server
 	clock    atomic.Int64  // about now, in Unix milliseconds
 	numbers  atomic.Uint64 // of requests to clients
@@ -62,6 +67,9 @@ type Server struct {
 func New(cfg Config) *Server {
 	cfg.MaxConnections = cmp.Or(cfg.MaxConnections, DefaultMaxConnections)
 	cfg.MaxPerAddress = cmp.Or(cfg.MaxPerAddress, DefaultMaxPerAddress)
+	cfg.MaxSubscriptions = cmp.Or(cfg.MaxSubscriptions, DefaultMaxSubscriptions)
+	cfg.MaxListens = cmp.Or(cfg.MaxListens, DefaultMaxListens)
+	cfg.MaxServices = cmp.Or(cfg.MaxServices, DefaultMaxServices)
 	s := &Server{
 		cfg: cfg, renders: registry.NewRenders(),
 		links: map[*conn]struct{}{}, byAddr: map[string]int{}, conns: map[string]*conn{},

@@ -93,8 +93,8 @@ func (c *conn) subscription(key subscriptionKey, n *naming) (s *subscription, fr
 	switch {
 	case c.ended:
 		return nil, false, errEnded
-	case len(c.services) >= MaxSubscriptions:
-		return nil, false, fmt.Errorf("a connection subscribes to at most %d services: %w", MaxSubscriptions, messages.Exhausted)
+	case len(c.services) >= c.server.cfg.MaxSubscriptions:
+		return nil, false, fmt.Errorf("a connection subscribes to at most %d services: %w", c.server.cfg.MaxSubscriptions, messages.Exhausted)
 	}
 	s = &subscription{conn: c, key: key, group: n.group, name: n.name, view: "nacos-grpc\x00" + key.clusters}
 	s.what = s
