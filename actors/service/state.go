@@ -69,10 +69,11 @@ func Spec() actors.Kind {
 		Tables: func(s *State) map[string]actors.Rows {
 			return map[string]actors.Rows{"endpoints": &s.Persistent, "snapshot": &s.Snapshot}
 		},
-		Wake:  wake,
-		Keep:  needed,
-		Same:  func(before, after State) bool { return before.kept == after.kept },
-		Index: index,
+		Wake:   wake,
+		Keep:   needed,
+		Same:   func(before, after State) bool { return before.kept == after.kept },
+		Rebase: rebase,
+		Index:  index,
 	}.Kind()
 }
 
