@@ -6,7 +6,8 @@
 #
 #   build   the compiler that cgo needs; libvirt's headers are not needed
 #   run     real machines: libvirt, QEMU, DHCP, config drives, the small guest image
-#   test    run, and what the tests drive from outside: the openstack client, virsh
+#   test    run, and what the tests drive from outside: the openstack client, virsh,
+#           Node.js for a client of Nacos
 #   proto   protoc, to regenerate messages/ from proto/
 #
 # --print only says what is missing, and fails if something is.
@@ -14,7 +15,7 @@
 set -euo pipefail
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 
-usage() { sed -n '2,14p' "$0" >&2; exit 2; }
+usage() { sed -n '2,15p' "$0" >&2; exit 2; }
 
 # reason PACKAGE: why it is wanted.
 reason() {
@@ -29,6 +30,7 @@ reason() {
     iptables) echo "libvirt looks for it when it starts" ;;
     busybox-static | syslinux | syslinux-common | mtools | fdisk | kmod | cpio | zstd | e2fsprogs) echo "building the small guest image" ;;
     libvirt-clients) echo "virsh, by which tests look behind the driver's back" ;;
+    nodejs | npm) echo "npm nacos, an unmodified client that the tests drive" ;;
     python3-openstackclient) echo "the unmodified client that the tests drive" ;;
     protobuf-compiler) echo "make proto" ;;
     *) echo "needed" ;;
@@ -38,7 +40,7 @@ reason() {
 build=(gcc libc6-dev)
 run=(libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils dnsmasq-base genisoimage iproute2 iptables
   busybox-static syslinux syslinux-common mtools fdisk kmod cpio zstd e2fsprogs)
-test=(libvirt-clients python3-openstackclient)
+test=(libvirt-clients python3-openstackclient nodejs npm)
 proto=(protobuf-compiler)
 
 print=0 wanted=()
@@ -65,12 +67,14 @@ missing=()
 for p in "${wanted[@]}"; do
   grep -qxF "$p" <<<"$installed" || [[ " ${missing[*]} " == *" $p "* ]] || missing+=("$p")
 done
-# gcc may be there under another name, or not as a package at all.
-if command -v cc >/dev/null; then
-  keep=()
-  for p in "${missing[@]}"; do [ "$p" = gcc ] || keep+=("$p"); done
-  missing=("${keep[@]}")
-fi
+# Some may be there under another name, or not as a package at all.
+there=()
+command -v cc >/dev/null && there+=(gcc)
+command -v node >/dev/null && there+=(nodejs)
+command -v npm >/dev/null && there+=(npm)
+keep=()
+for p in "${missing[@]}"; do [[ " ${there[*]} " == *" $p "* ]] || keep+=("$p"); done
+missing=("${keep[@]}")
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 echo "setup: missing:" >&2
