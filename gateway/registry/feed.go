@@ -119,6 +119,10 @@ func (d *feed) tell(c watch.Change) bool {
 	}
 	d.mu.Lock()
 	was := d.state
+	if was.shows(c) {
+		d.mu.Unlock()
+		return false // what is stored was written anew, and nothing in it that could be seen
+	}
 	s := next(was, d.ref, c, time.Now())
 	d.state = s
 	d.fan = append(d.fan[:0], d.listeners...)

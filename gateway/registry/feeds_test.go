@@ -71,6 +71,8 @@ func TestRevisionGrowsOverRemovals(t *testing.T) {
 				c.change(web, nil, fmt.Errorf("gone: %w", change))
 			} else {
 				c.change(web, &messages.Service{Revision: ahead}, nil)
+				time.Sleep(mergeTime)
+				c.change(web, &messages.Service{Revision: ahead}, nil) // nothing new
 			}
 			time.Sleep(mergeTime)
 		}

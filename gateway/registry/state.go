@@ -70,6 +70,22 @@ func next(was *State, ref actors.Ref, c watch.Change, now time.Time) *State {
 	return s
 }
 
+// shows says whether nobody would see a difference between s and what c makes of it.
+func (s *State) shows(c watch.Change) bool {
+	switch {
+	case s == nil:
+		return false
+	case s.Ref.Kind == ServiceKind:
+		now, _ := c.Answer.(*messages.Service)
+		if c.Err != nil || now == nil {
+			return s.Service == nil
+		}
+		return s.Service != nil && s.Service.GetRevision() == now.GetRevision()
+	}
+	now, _ := c.Answer.(*messages.ConfigDigest)
+	return c.Err == nil && s.Digest.GetContentVersion() == now.GetContentVersion() && proto.Equal(s.Digest, now)
+}
+
 // Rendered is what render makes of the state, made once for each view, however
 // many ask. A view names the dialect and all else that render depends on. The
 // bytes are shared: nobody changes them.

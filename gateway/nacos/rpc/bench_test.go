@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -79,4 +80,37 @@ func BenchmarkQuery(b *testing.B) {
 func BenchmarkConfigGet(b *testing.B) {
 	raw := client("ConfigQueryRequest", "", nil, `{"dataId":"a","group":"g","tenant":""}`)
 	benchmark(b, 16, 64, func(int) []byte { return raw })
+}
+
+// BenchmarkFanOut is a service that changes, and 1,000 connections that subscribe
+// to it.
+func BenchmarkFanOut(b *testing.B) {
+	const subscribers = 1000
+	w := newWorld(b)
+	owner := w.client()
+	owner.must("InstanceRequest", register("web", "10.0.0.1"))
+	heard := make(chan time.Time, 4*subscribers)
+	for range subscribers {
+		p := w.client()
+		p.must("SubscribeServiceRequest", `{"serviceName":"web","subscribe":true}`)
+		go func() {
+			for got := range p.pushes {
+				if got.kind == "NotifySubscriberRequest" {
+					heard <- time.Now()
+				}
+			}
+		}()
+	}
+	var took []time.Duration
+	for i := range b.N {
+		time.Sleep(150 * time.Millisecond) // it changes seldom
+		began := time.Now()
+		owner.must("InstanceRequest", register("web", "10.0.1."+strconv.Itoa(i%200)))
+		for range subscribers {
+			took = append(took, (<-heard).Sub(began))
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 }
