@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/nacos/auth"
 	"github.com/troupe-cloud/troupe/gateway/nacos/configs"
@@ -55,7 +57,7 @@ func (c *cloud) serveRegistry(context.Context) error {
 	grpc := rpc.New(rpc.Config{Cloud: c.client, Feeds: feeds, Owners: owners, Names: names, Auth: asks, Log: c.log})
 	operators, err := console.New(console.Config{
 		Cloud: c.client, Name: name, Address: r.address, Version: versionText(), Open: r.open, Log: c.log, Levels: levels{},
-		Ready: c.ready, Connections: grpc, LongPolls: server.Hanging,
+		Ready: c.ready, Connections: grpc, LongPolls: server.Hanging, Listeners: serviceListeners(feeds),
 	})
 	if err != nil {
 		return err
@@ -108,6 +110,14 @@ func (c *cloud) serveGRPC(s *rpc.Server, l net.Listener) {
 			}
 		}
 	}()
+}
+
+// serviceListeners counts who listens to services on this node.
+func serviceListeners(feeds *registry.Feeds) func() int {
+	return func() (n int) {
+		feeds.Each(service.Kind, func(actors.Ref, registry.Client) bool { n++; return true })
+		return n
+	}
 }
 
 // clientMetrics asks the clients of this node at one address what they hold: of the

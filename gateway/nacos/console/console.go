@@ -64,6 +64,7 @@ type Config struct {
 	Ready       func(context.Context) error // nil: always
 	Connections Connections                 // nil: none
 	LongPolls   func() int64                // nil: none
+	Listeners   func() int                  // of services, on this node; nil: none
 }
 
 // API answers the routes.
@@ -115,6 +116,13 @@ func (a *API) longPolls() int64 {
 		return 0
 	}
 	return a.LongPolls()
+}
+
+func (a *API) listeners() int {
+	if a.Listeners == nil {
+		return 0
+	}
+	return a.Listeners()
 }
 
 func (a *API) connections() int {

@@ -83,7 +83,7 @@ func newWorld(t *testing.T) *world {
 			}
 			return nil
 		},
-		LongPolls: func() int64 { return 7 },
+		LongPolls: func() int64 { return 7 }, Listeners: func() int { return 5 },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,8 @@ func (a *API) status(ctx context.Context) string {
 	return up
 }
 
-// metricsView is how much there is. Counts of connections are those of this node.
+// metricsView is how much there is. Counts of connections and subscribers are those
+// of this node. Who comes over HTTP is no client that is kept, and not counted.
 type metricsView struct {
 	Status      string `json:"status"`
 	Services    int    `json:"serviceCount"`
@@ -30,10 +31,7 @@ type metricsView struct {
 	Subscribers int    `json:"subscribeCount"`
 	Clients     int    `json:"clientCount"`
 	Connections int    `json:"connectionBasedClientCount"`
-	Ephemeral   int    `json:"ephemeralIpPortClientCount"`
-	Persistent  int    `json:"persistentIpPortClientCount"`
 	Responsible int    `json:"responsibleClientCount"`
-	Mine        int    `json:"responsibleInstanceCount"`
 }
 
 // metrics is open to everybody as far as it says whether the server is up.
@@ -50,7 +48,7 @@ func (a *API) metrics(r *api.Request) (api.Answer, error) {
 	t, err := a.counted.all(r.Context(), a.Cloud)
 	n := a.connections()
 	return api.Answer{Data: metricsView{
-		Status: status, Services: t.services, Instances: t.endpoints, Clients: n, Connections: n, Responsible: n, Mine: t.endpoints,
+		Status: status, Services: t.services, Instances: t.endpoints, Subscribers: a.listeners(), Clients: n, Connections: n, Responsible: n,
 	}}, err
 }
 
@@ -74,7 +72,7 @@ func (a *API) prometheus(r *api.Request) (api.Answer, error) {
 		value        int64
 	}{
 		{"naming", "serviceCount", int64(t.services)}, {"naming", "ipCount", int64(t.endpoints)},
-		{"config", "configCount", int64(t.configs)}, {"config", "longPolling", a.longPolls()},
+		{"naming", "subscriberCount", int64(a.listeners())}, {"config", "configCount", int64(t.configs)}, {"config", "longPolling", a.longPolls()},
 		{"core", "longConnection", int64(a.connections())},
 	} {
 		fmt.Fprintf(&b, "nacos_monitor{module=%q,name=%q} %d\n", m.module, m.name, m.value)
