@@ -39,12 +39,21 @@ func clusters(v *api.Values, names ...string) string {
 	return list
 }
 
+// consumer is the address for whom a selector chooses: what the client says its own
+// is, for a choice is all that it can change.
+func consumer(r *api.Request, v *api.Values, name string) string {
+	if ip := v.Text(name); ip != "" && len(ip) <= api.MaxIP {
+		return ip
+	}
+	return r.ClientIP
+}
+
 // listV1 lists the instances of a service, and lets who has a port for datagrams
 // listen.
 func (a *API) listV1(r *api.Request) (api.Answer, error) {
 	v := r.Values()
 	q, port, app := query{
-		clusters: clusters(v, "clusters"), healthy: v.Bool(false, "healthyOnly"), consumer: v.Or(r.ClientIP, "clientIP"),
+		clusters: clusters(v, "clusters"), healthy: v.Bool(false, "healthyOnly"), consumer: consumer(r, v, "clientIP"),
 	}, v.Int(0, "udpPort"), v.Text("app")
 	raw, revision, err := a.list(r, v, &q)
 	if err != nil {
@@ -65,7 +74,7 @@ const typeJSON = "application/json;charset=UTF-8"
 func (a *API) listV2(r *api.Request) (api.Answer, error) {
 	v := r.Values()
 	q := query{
-		clusters: clusters(v, "clusterName"), healthy: v.Bool(false, "healthyOnly"), consumer: v.Or(r.ClientIP, "ip"),
+		clusters: clusters(v, "clusterName"), healthy: v.Bool(false, "healthyOnly"), consumer: consumer(r, v, "ip"),
 	}
 	raw, _, err := a.list(r, v, &q)
 	return api.Answer{Data: json.RawMessage(raw)}, err

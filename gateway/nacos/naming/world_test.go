@@ -5,8 +5,8 @@ import (
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/service"
-	"github.com/troupe-cloud/troupe/gateway/nacos/naming"
 	"github.com/troupe-cloud/troupe/gateway/nacos/nacostest"
+	"github.com/troupe-cloud/troupe/gateway/nacos/naming"
 	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
