@@ -456,6 +456,7 @@ type OrderHost struct {
 	Spec          *DomainSpec            `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"` // with BUILD
 	GraceMs       int64                  `protobuf:"varint,5,opt,name=grace_ms,json=graceMs,proto3" json:"grace_ms,omitempty"`
 	Leftover      bool                   `protobuf:"varint,6,opt,name=leftover,proto3" json:"leftover,omitempty"` // the instance is elsewhere, and waits only for OrderTaken
+	Follow        bool                   `protobuf:"varint,7,opt,name=follow,proto3" json:"follow,omitempty"`     // as FollowHost
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -528,6 +529,13 @@ func (x *OrderHost) GetGraceMs() int64 {
 func (x *OrderHost) GetLeftover() bool {
 	if x != nil {
 		return x.Leftover
+	}
+	return false
+}
+
+func (x *OrderHost) GetFollow() bool {
+	if x != nil {
+		return x.Follow
 	}
 	return false
 }
@@ -806,6 +814,8 @@ type DomainReported struct {
 	HypervisorHostname string                 `protobuf:"bytes,8,opt,name=hypervisor_hostname,json=hypervisorHostname,proto3" json:"hypervisor_hostname,omitempty"`
 	Seq                uint64                 `protobuf:"varint,9,opt,name=seq,proto3" json:"seq,omitempty"` // numbers this host's facts about the instance
 	Ended              bool                   `protobuf:"varint,10,opt,name=ended,proto3" json:"ended,omitempty"`
+	HostDown           bool                   `protobuf:"varint,11,opt,name=host_down,json=hostDown,proto3" json:"host_down,omitempty"` // the host is lost or declared down: nobody reaches the machine
+	Followed           bool                   `protobuf:"varint,12,opt,name=followed,proto3" json:"followed,omitempty"`                 // the instance hears whenever host_down changes
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -910,6 +920,66 @@ func (x *DomainReported) GetEnded() bool {
 	return false
 }
 
+func (x *DomainReported) GetHostDown() bool {
+	if x != nil {
+		return x.HostDown
+	}
+	return false
+}
+
+func (x *DomainReported) GetFollowed() bool {
+	if x != nil {
+		return x.Followed
+	}
+	return false
+}
+
+// FollowHost has the host say, with DomainReported, whenever it goes down or comes
+// back. It is told until a report says that it is followed.
+type FollowHost struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowHost) Reset() {
+	*x = FollowHost{}
+	mi := &file_host_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowHost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowHost) ProtoMessage() {}
+
+func (x *FollowHost) ProtoReflect() protoreflect.Message {
+	mi := &file_host_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowHost.ProtoReflect.Descriptor instead.
+func (*FollowHost) Descriptor() ([]byte, []int) {
+	return file_host_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *FollowHost) GetInstanceId() string {
+	if x != nil {
+		return x.InstanceId
+	}
+	return ""
+}
+
 // ReportTaken ends the telling of a fact that no order asked for.
 type ReportTaken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -921,7 +991,7 @@ type ReportTaken struct {
 
 func (x *ReportTaken) Reset() {
 	*x = ReportTaken{}
-	mi := &file_host_proto_msgTypes[8]
+	mi := &file_host_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1003,7 @@ func (x *ReportTaken) String() string {
 func (*ReportTaken) ProtoMessage() {}
 
 func (x *ReportTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[8]
+	mi := &file_host_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1016,7 @@ func (x *ReportTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportTaken.ProtoReflect.Descriptor instead.
 func (*ReportTaken) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{8}
+	return file_host_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ReportTaken) GetInstanceId() string {
@@ -979,7 +1049,7 @@ type DriverDone struct {
 
 func (x *DriverDone) Reset() {
 	*x = DriverDone{}
-	mi := &file_host_proto_msgTypes[9]
+	mi := &file_host_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1061,7 @@ func (x *DriverDone) String() string {
 func (*DriverDone) ProtoMessage() {}
 
 func (x *DriverDone) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[9]
+	mi := &file_host_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1074,7 @@ func (x *DriverDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriverDone.ProtoReflect.Descriptor instead.
 func (*DriverDone) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{9}
+	return file_host_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DriverDone) GetInstanceId() string {
@@ -1067,7 +1137,7 @@ type DomainSeen struct {
 
 func (x *DomainSeen) Reset() {
 	*x = DomainSeen{}
-	mi := &file_host_proto_msgTypes[10]
+	mi := &file_host_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1149,7 @@ func (x *DomainSeen) String() string {
 func (*DomainSeen) ProtoMessage() {}
 
 func (x *DomainSeen) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[10]
+	mi := &file_host_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1162,7 @@ func (x *DomainSeen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainSeen.ProtoReflect.Descriptor instead.
 func (*DomainSeen) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{10}
+	return file_host_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DomainSeen) GetInstanceId() string {
@@ -1127,7 +1197,7 @@ type DomainObserved struct {
 
 func (x *DomainObserved) Reset() {
 	*x = DomainObserved{}
-	mi := &file_host_proto_msgTypes[11]
+	mi := &file_host_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1209,7 @@ func (x *DomainObserved) String() string {
 func (*DomainObserved) ProtoMessage() {}
 
 func (x *DomainObserved) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[11]
+	mi := &file_host_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1222,7 @@ func (x *DomainObserved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainObserved.ProtoReflect.Descriptor instead.
 func (*DomainObserved) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{11}
+	return file_host_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DomainObserved) GetDomain() *DomainSeen {
@@ -1182,7 +1252,7 @@ type HostConnected struct {
 
 func (x *HostConnected) Reset() {
 	*x = HostConnected{}
-	mi := &file_host_proto_msgTypes[12]
+	mi := &file_host_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1264,7 @@ func (x *HostConnected) String() string {
 func (*HostConnected) ProtoMessage() {}
 
 func (x *HostConnected) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[12]
+	mi := &file_host_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1277,7 @@ func (x *HostConnected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostConnected.ProtoReflect.Descriptor instead.
 func (*HostConnected) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{12}
+	return file_host_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HostConnected) GetInventory() *Inventory {
@@ -1242,7 +1312,7 @@ type HostLost struct {
 
 func (x *HostLost) Reset() {
 	*x = HostLost{}
-	mi := &file_host_proto_msgTypes[13]
+	mi := &file_host_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +1324,7 @@ func (x *HostLost) String() string {
 func (*HostLost) ProtoMessage() {}
 
 func (x *HostLost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[13]
+	mi := &file_host_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +1337,7 @@ func (x *HostLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostLost.ProtoReflect.Descriptor instead.
 func (*HostLost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{13}
+	return file_host_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HostLost) GetReason() string {
@@ -1293,7 +1363,7 @@ type DomainFound struct {
 
 func (x *DomainFound) Reset() {
 	*x = DomainFound{}
-	mi := &file_host_proto_msgTypes[14]
+	mi := &file_host_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1305,7 +1375,7 @@ func (x *DomainFound) String() string {
 func (*DomainFound) ProtoMessage() {}
 
 func (x *DomainFound) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[14]
+	mi := &file_host_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1318,7 +1388,7 @@ func (x *DomainFound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainFound.ProtoReflect.Descriptor instead.
 func (*DomainFound) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{14}
+	return file_host_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DomainFound) GetInstanceId() string {
@@ -1360,7 +1430,7 @@ type DisownDomain struct {
 
 func (x *DisownDomain) Reset() {
 	*x = DisownDomain{}
-	mi := &file_host_proto_msgTypes[15]
+	mi := &file_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1442,7 @@ func (x *DisownDomain) String() string {
 func (*DisownDomain) ProtoMessage() {}
 
 func (x *DisownDomain) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[15]
+	mi := &file_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1455,7 @@ func (x *DisownDomain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisownDomain.ProtoReflect.Descriptor instead.
 func (*DisownDomain) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{15}
+	return file_host_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DisownDomain) GetInstanceId() string {
@@ -1422,7 +1492,7 @@ type AdoptDomain struct {
 
 func (x *AdoptDomain) Reset() {
 	*x = AdoptDomain{}
-	mi := &file_host_proto_msgTypes[16]
+	mi := &file_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1434,7 +1504,7 @@ func (x *AdoptDomain) String() string {
 func (*AdoptDomain) ProtoMessage() {}
 
 func (x *AdoptDomain) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[16]
+	mi := &file_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1447,7 +1517,7 @@ func (x *AdoptDomain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptDomain.ProtoReflect.Descriptor instead.
 func (*AdoptDomain) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{16}
+	return file_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AdoptDomain) GetInstanceId() string {
@@ -1494,7 +1564,7 @@ type DomainUnknown struct {
 
 func (x *DomainUnknown) Reset() {
 	*x = DomainUnknown{}
-	mi := &file_host_proto_msgTypes[17]
+	mi := &file_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1576,7 @@ func (x *DomainUnknown) String() string {
 func (*DomainUnknown) ProtoMessage() {}
 
 func (x *DomainUnknown) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[17]
+	mi := &file_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1589,7 @@ func (x *DomainUnknown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DomainUnknown.ProtoReflect.Descriptor instead.
 func (*DomainUnknown) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{17}
+	return file_host_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DomainUnknown) GetInstanceId() string {
@@ -1540,7 +1610,7 @@ type SetHost struct {
 
 func (x *SetHost) Reset() {
 	*x = SetHost{}
-	mi := &file_host_proto_msgTypes[18]
+	mi := &file_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1552,7 +1622,7 @@ func (x *SetHost) String() string {
 func (*SetHost) ProtoMessage() {}
 
 func (x *SetHost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[18]
+	mi := &file_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1565,7 +1635,7 @@ func (x *SetHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetHost.ProtoReflect.Descriptor instead.
 func (*SetHost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{18}
+	return file_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SetHost) GetDisabled() bool {
@@ -1598,7 +1668,7 @@ type DeleteHost struct {
 
 func (x *DeleteHost) Reset() {
 	*x = DeleteHost{}
-	mi := &file_host_proto_msgTypes[19]
+	mi := &file_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +1680,7 @@ func (x *DeleteHost) String() string {
 func (*DeleteHost) ProtoMessage() {}
 
 func (x *DeleteHost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[19]
+	mi := &file_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +1693,7 @@ func (x *DeleteHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteHost.ProtoReflect.Descriptor instead.
 func (*DeleteHost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{19}
+	return file_host_proto_rawDescGZIP(), []int{20}
 }
 
 type Inventory struct {
@@ -1644,7 +1714,7 @@ type Inventory struct {
 
 func (x *Inventory) Reset() {
 	*x = Inventory{}
-	mi := &file_host_proto_msgTypes[20]
+	mi := &file_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1726,7 @@ func (x *Inventory) String() string {
 func (*Inventory) ProtoMessage() {}
 
 func (x *Inventory) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[20]
+	mi := &file_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1739,7 @@ func (x *Inventory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
 func (*Inventory) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{20}
+	return file_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Inventory) GetHypervisorHostname() string {
@@ -1767,7 +1837,7 @@ type HostFacts struct {
 
 func (x *HostFacts) Reset() {
 	*x = HostFacts{}
-	mi := &file_host_proto_msgTypes[21]
+	mi := &file_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1779,7 +1849,7 @@ func (x *HostFacts) String() string {
 func (*HostFacts) ProtoMessage() {}
 
 func (x *HostFacts) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[21]
+	mi := &file_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1792,7 +1862,7 @@ func (x *HostFacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostFacts.ProtoReflect.Descriptor instead.
 func (*HostFacts) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{21}
+	return file_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HostFacts) GetName() string {
@@ -1915,7 +1985,7 @@ type GetHost struct {
 
 func (x *GetHost) Reset() {
 	*x = GetHost{}
-	mi := &file_host_proto_msgTypes[22]
+	mi := &file_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1927,7 +1997,7 @@ func (x *GetHost) String() string {
 func (*GetHost) ProtoMessage() {}
 
 func (x *GetHost) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[22]
+	mi := &file_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1940,7 +2010,7 @@ func (x *GetHost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHost.ProtoReflect.Descriptor instead.
 func (*GetHost) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{22}
+	return file_host_proto_rawDescGZIP(), []int{23}
 }
 
 type HostView struct {
@@ -1963,7 +2033,7 @@ type HostView struct {
 
 func (x *HostView) Reset() {
 	*x = HostView{}
-	mi := &file_host_proto_msgTypes[23]
+	mi := &file_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1975,7 +2045,7 @@ func (x *HostView) String() string {
 func (*HostView) ProtoMessage() {}
 
 func (x *HostView) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[23]
+	mi := &file_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1988,7 +2058,7 @@ func (x *HostView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostView.ProtoReflect.Descriptor instead.
 func (*HostView) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{23}
+	return file_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HostView) GetName() string {
@@ -2086,7 +2156,7 @@ type GetConsole struct {
 
 func (x *GetConsole) Reset() {
 	*x = GetConsole{}
-	mi := &file_host_proto_msgTypes[24]
+	mi := &file_host_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2098,7 +2168,7 @@ func (x *GetConsole) String() string {
 func (*GetConsole) ProtoMessage() {}
 
 func (x *GetConsole) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[24]
+	mi := &file_host_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2111,7 +2181,7 @@ func (x *GetConsole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsole.ProtoReflect.Descriptor instead.
 func (*GetConsole) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{24}
+	return file_host_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetConsole) GetInstanceId() string {
@@ -2137,7 +2207,7 @@ type ConsoleView struct {
 
 func (x *ConsoleView) Reset() {
 	*x = ConsoleView{}
-	mi := &file_host_proto_msgTypes[25]
+	mi := &file_host_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2149,7 +2219,7 @@ func (x *ConsoleView) String() string {
 func (*ConsoleView) ProtoMessage() {}
 
 func (x *ConsoleView) ProtoReflect() protoreflect.Message {
-	mi := &file_host_proto_msgTypes[25]
+	mi := &file_host_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2162,7 +2232,7 @@ func (x *ConsoleView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsoleView.ProtoReflect.Descriptor instead.
 func (*ConsoleView) Descriptor() ([]byte, []int) {
-	return file_host_proto_rawDescGZIP(), []int{25}
+	return file_host_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ConsoleView) GetOutput() []byte {
@@ -2215,7 +2285,7 @@ const file_host_proto_rawDesc = "" +
 	"\aaddress\x18\x04 \x01(\tR\aaddress\x12#\n" +
 	"\rprefix_length\x18\x05 \x01(\x05R\fprefixLength\x12\x18\n" +
 	"\agateway\x18\x06 \x01(\tR\agateway\x12\x10\n" +
-	"\x03mtu\x18\a \x01(\x05R\x03mtu\"\xc8\x01\n" +
+	"\x03mtu\x18\a \x01(\x05R\x03mtu\"\xe0\x01\n" +
 	"\tOrderHost\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x14\n" +
@@ -2223,7 +2293,8 @@ const file_host_proto_rawDesc = "" +
 	"\x04kind\x18\x03 \x01(\x0e2\x11.troupe.OrderKindR\x04kind\x12&\n" +
 	"\x04spec\x18\x04 \x01(\v2\x12.troupe.DomainSpecR\x04spec\x12\x19\n" +
 	"\bgrace_ms\x18\x05 \x01(\x03R\agraceMs\x12\x1a\n" +
-	"\bleftover\x18\x06 \x01(\bR\bleftover\"W\n" +
+	"\bleftover\x18\x06 \x01(\bR\bleftover\x12\x16\n" +
+	"\x06follow\x18\a \x01(\bR\x06follow\"W\n" +
 	"\n" +
 	"OrderTaken\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
@@ -2246,7 +2317,7 @@ const file_host_proto_rawDesc = "" +
 	"instanceId\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\x04R\x05order\x12\x12\n" +
 	"\x04host\x18\x03 \x01(\tR\x04host\x12\x18\n" +
-	"\astorage\x18\x04 \x01(\tR\astorage\"\xbe\x02\n" +
+	"\astorage\x18\x04 \x01(\tR\astorage\"\xf7\x02\n" +
 	"\x0eDomainReported\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x12\n" +
@@ -2260,7 +2331,13 @@ const file_host_proto_rawDesc = "" +
 	"\x13hypervisor_hostname\x18\b \x01(\tR\x12hypervisorHostname\x12\x10\n" +
 	"\x03seq\x18\t \x01(\x04R\x03seq\x12\x14\n" +
 	"\x05ended\x18\n" +
-	" \x01(\bR\x05ended\"@\n" +
+	" \x01(\bR\x05ended\x12\x1b\n" +
+	"\thost_down\x18\v \x01(\bR\bhostDown\x12\x1a\n" +
+	"\bfollowed\x18\f \x01(\bR\bfollowed\"-\n" +
+	"\n" +
+	"FollowHost\x12\x1f\n" +
+	"\vinstance_id\x18\x01 \x01(\tR\n" +
+	"instanceId\"@\n" +
 	"\vReportTaken\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\x12\x10\n" +
@@ -2415,7 +2492,7 @@ func file_host_proto_rawDescGZIP() []byte {
 }
 
 var file_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_host_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_host_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_host_proto_goTypes = []any{
 	(PowerState)(0),         // 0: troupe.PowerState
 	(OrderKind)(0),          // 1: troupe.OrderKind
@@ -2427,44 +2504,45 @@ var file_host_proto_goTypes = []any{
 	(*OrderRefused)(nil),    // 7: troupe.OrderRefused
 	(*InstanceYielded)(nil), // 8: troupe.InstanceYielded
 	(*DomainReported)(nil),  // 9: troupe.DomainReported
-	(*ReportTaken)(nil),     // 10: troupe.ReportTaken
-	(*DriverDone)(nil),      // 11: troupe.DriverDone
-	(*DomainSeen)(nil),      // 12: troupe.DomainSeen
-	(*DomainObserved)(nil),  // 13: troupe.DomainObserved
-	(*HostConnected)(nil),   // 14: troupe.HostConnected
-	(*HostLost)(nil),        // 15: troupe.HostLost
-	(*DomainFound)(nil),     // 16: troupe.DomainFound
-	(*DisownDomain)(nil),    // 17: troupe.DisownDomain
-	(*AdoptDomain)(nil),     // 18: troupe.AdoptDomain
-	(*DomainUnknown)(nil),   // 19: troupe.DomainUnknown
-	(*SetHost)(nil),         // 20: troupe.SetHost
-	(*DeleteHost)(nil),      // 21: troupe.DeleteHost
-	(*Inventory)(nil),       // 22: troupe.Inventory
-	(*HostFacts)(nil),       // 23: troupe.HostFacts
-	(*GetHost)(nil),         // 24: troupe.GetHost
-	(*HostView)(nil),        // 25: troupe.HostView
-	(*GetConsole)(nil),      // 26: troupe.GetConsole
-	(*ConsoleView)(nil),     // 27: troupe.ConsoleView
-	nil,                     // 28: troupe.DomainSpec.ConfigFilesEntry
-	(ErrorKind)(0),          // 29: troupe.ErrorKind
+	(*FollowHost)(nil),      // 10: troupe.FollowHost
+	(*ReportTaken)(nil),     // 11: troupe.ReportTaken
+	(*DriverDone)(nil),      // 12: troupe.DriverDone
+	(*DomainSeen)(nil),      // 13: troupe.DomainSeen
+	(*DomainObserved)(nil),  // 14: troupe.DomainObserved
+	(*HostConnected)(nil),   // 15: troupe.HostConnected
+	(*HostLost)(nil),        // 16: troupe.HostLost
+	(*DomainFound)(nil),     // 17: troupe.DomainFound
+	(*DisownDomain)(nil),    // 18: troupe.DisownDomain
+	(*AdoptDomain)(nil),     // 19: troupe.AdoptDomain
+	(*DomainUnknown)(nil),   // 20: troupe.DomainUnknown
+	(*SetHost)(nil),         // 21: troupe.SetHost
+	(*DeleteHost)(nil),      // 22: troupe.DeleteHost
+	(*Inventory)(nil),       // 23: troupe.Inventory
+	(*HostFacts)(nil),       // 24: troupe.HostFacts
+	(*GetHost)(nil),         // 25: troupe.GetHost
+	(*HostView)(nil),        // 26: troupe.HostView
+	(*GetConsole)(nil),      // 27: troupe.GetConsole
+	(*ConsoleView)(nil),     // 28: troupe.ConsoleView
+	nil,                     // 29: troupe.DomainSpec.ConfigFilesEntry
+	(ErrorKind)(0),          // 30: troupe.ErrorKind
 }
 var file_host_proto_depIdxs = []int32{
 	3,  // 0: troupe.DomainSpec.nics:type_name -> troupe.DomainNIC
-	28, // 1: troupe.DomainSpec.config_files:type_name -> troupe.DomainSpec.ConfigFilesEntry
+	29, // 1: troupe.DomainSpec.config_files:type_name -> troupe.DomainSpec.ConfigFilesEntry
 	1,  // 2: troupe.OrderHost.kind:type_name -> troupe.OrderKind
 	2,  // 3: troupe.OrderHost.spec:type_name -> troupe.DomainSpec
 	0,  // 4: troupe.DomainReported.power:type_name -> troupe.PowerState
-	29, // 5: troupe.DomainReported.error_kind:type_name -> troupe.ErrorKind
+	30, // 5: troupe.DomainReported.error_kind:type_name -> troupe.ErrorKind
 	1,  // 6: troupe.DriverDone.kind:type_name -> troupe.OrderKind
 	0,  // 7: troupe.DriverDone.power:type_name -> troupe.PowerState
-	29, // 8: troupe.DriverDone.error_kind:type_name -> troupe.ErrorKind
+	30, // 8: troupe.DriverDone.error_kind:type_name -> troupe.ErrorKind
 	0,  // 9: troupe.DomainSeen.power:type_name -> troupe.PowerState
-	12, // 10: troupe.DomainObserved.domain:type_name -> troupe.DomainSeen
-	22, // 11: troupe.HostConnected.inventory:type_name -> troupe.Inventory
-	12, // 12: troupe.HostConnected.domains:type_name -> troupe.DomainSeen
+	13, // 10: troupe.DomainObserved.domain:type_name -> troupe.DomainSeen
+	23, // 11: troupe.HostConnected.inventory:type_name -> troupe.Inventory
+	13, // 12: troupe.HostConnected.domains:type_name -> troupe.DomainSeen
 	0,  // 13: troupe.DomainFound.power:type_name -> troupe.PowerState
-	22, // 14: troupe.HostView.inventory:type_name -> troupe.Inventory
-	23, // 15: troupe.HostView.facts:type_name -> troupe.HostFacts
+	23, // 14: troupe.HostView.inventory:type_name -> troupe.Inventory
+	24, // 15: troupe.HostView.facts:type_name -> troupe.HostFacts
 	16, // [16:16] is the sub-list for method output_type
 	16, // [16:16] is the sub-list for method input_type
 	16, // [16:16] is the sub-list for extension type_name
@@ -2478,14 +2556,14 @@ func file_host_proto_init() {
 		return
 	}
 	file_envelope_proto_init()
-	file_host_proto_msgTypes[18].OneofWrappers = []any{}
+	file_host_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_host_proto_rawDesc), len(file_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

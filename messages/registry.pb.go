@@ -85,15 +85,22 @@ type Endpoint struct {
 	Id         string                 `protobuf:"bytes,9,opt,name=id,proto3" json:"id,omitempty"` // as the dialect that registered it names it; may be empty
 	App        string                 `protobuf:"bytes,10,opt,name=app,proto3" json:"app,omitempty"`
 	// Who keeps an ephemeral endpoint: "MEMBER/CONNECTION"; empty: its beats do.
-	Owner           string `protobuf:"bytes,11,opt,name=owner,proto3" json:"owner,omitempty"`
-	BeatIntervalMs  int64  `protobuf:"varint,12,opt,name=beat_interval_ms,json=beatIntervalMs,proto3" json:"beat_interval_ms,omitempty"`    // what its metadata says, else 0
-	BeatTimeoutMs   int64  `protobuf:"varint,13,opt,name=beat_timeout_ms,json=beatTimeoutMs,proto3" json:"beat_timeout_ms,omitempty"`       // without a beat it is unhealthy after; 0: 15 s
-	DeleteTimeoutMs int64  `protobuf:"varint,14,opt,name=delete_timeout_ms,json=deleteTimeoutMs,proto3" json:"delete_timeout_ms,omitempty"` // without a beat it is removed after; 0: 30 s
-	RegisteredAt    int64  `protobuf:"varint,15,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`            // Unix nanoseconds
-	Dialect         string `protobuf:"bytes,16,opt,name=dialect,proto3" json:"dialect,omitempty"`                                           // nacos, eureka or troupe: who registered it
-	StatusOverride  string `protobuf:"bytes,17,opt,name=status_override,json=statusOverride,proto3" json:"status_override,omitempty"`       // what an operator said it is, where a dialect has such a thing; else empty
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	Owner           string       `protobuf:"bytes,11,opt,name=owner,proto3" json:"owner,omitempty"`
+	BeatIntervalMs  int64        `protobuf:"varint,12,opt,name=beat_interval_ms,json=beatIntervalMs,proto3" json:"beat_interval_ms,omitempty"`    // what its metadata says, else 0
+	BeatTimeoutMs   int64        `protobuf:"varint,13,opt,name=beat_timeout_ms,json=beatTimeoutMs,proto3" json:"beat_timeout_ms,omitempty"`       // without a beat it is unhealthy after; 0: 15 s
+	DeleteTimeoutMs int64        `protobuf:"varint,14,opt,name=delete_timeout_ms,json=deleteTimeoutMs,proto3" json:"delete_timeout_ms,omitempty"` // without a beat it is removed after; 0: 30 s
+	RegisteredAt    int64        `protobuf:"varint,15,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`            // Unix nanoseconds
+	Dialect         string       `protobuf:"bytes,16,opt,name=dialect,proto3" json:"dialect,omitempty"`                                           // nacos, eureka or troupe: who registered it
+	StatusOverride  string       `protobuf:"bytes,17,opt,name=status_override,json=statusOverride,proto3" json:"status_override,omitempty"`       // what an operator said it is, where a dialect has such a thing; else empty
+	Check           *HealthCheck `protobuf:"bytes,24,opt,name=check,proto3" json:"check,omitempty"`                                               // of an endpoint that is checked by itself, whatever its cluster is; see AnnounceEndpoint
+	// What else the dialect that registered it knows of it, as that dialect writes it;
+	// nobody else reads it.
+	Document []byte `protobuf:"bytes,19,opt,name=document,proto3" json:"document,omitempty"`
+	// What it says it is, where a dialect has such a thing. If it says so, beats only
+	// keep it alive: its health is what was registered or set.
+	Status        string `protobuf:"bytes,20,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Endpoint) Reset() {
@@ -241,6 +248,27 @@ func (x *Endpoint) GetDialect() string {
 func (x *Endpoint) GetStatusOverride() string {
 	if x != nil {
 		return x.StatusOverride
+	}
+	return ""
+}
+
+func (x *Endpoint) GetCheck() *HealthCheck {
+	if x != nil {
+		return x.Check
+	}
+	return nil
+}
+
+func (x *Endpoint) GetDocument() []byte {
+	if x != nil {
+		return x.Document
+	}
+	return nil
+}
+
+func (x *Endpoint) GetStatus() string {
+	if x != nil {
+		return x.Status
 	}
 	return ""
 }
@@ -499,13 +527,14 @@ type UpdateEndpoints struct {
 	Keys            []*EndpointKey         `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
 	Weight          *float64               `protobuf:"fixed64,2,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
 	Enabled         *bool                  `protobuf:"varint,3,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
-	Healthy         *bool                  `protobuf:"varint,4,opt,name=healthy,proto3,oneof" json:"healthy,omitempty"` // only of clusters that check nothing, else Invalid
+	Healthy         *bool                  `protobuf:"varint,4,opt,name=healthy,proto3,oneof" json:"healthy,omitempty"` // only where neither beats nor checks say it, or with a status; else Invalid
 	SetMetadata     map[string]string      `protobuf:"bytes,5,rep,name=set_metadata,json=setMetadata,proto3" json:"set_metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	RemoveMetadata  []string               `protobuf:"bytes,6,rep,name=remove_metadata,json=removeMetadata,proto3" json:"remove_metadata,omitempty"`
 	ReplaceMetadata bool                   `protobuf:"varint,7,opt,name=replace_metadata,json=replaceMetadata,proto3" json:"replace_metadata,omitempty"` // set_metadata is all of it
 	StatusOverride  *string                `protobuf:"bytes,8,opt,name=status_override,json=statusOverride,proto3,oneof" json:"status_override,omitempty"`
 	PersistentOnly  bool                   `protobuf:"varint,9,opt,name=persistent_only,json=persistentOnly,proto3" json:"persistent_only,omitempty"`
 	EphemeralOnly   bool                   `protobuf:"varint,10,opt,name=ephemeral_only,json=ephemeralOnly,proto3" json:"ephemeral_only,omitempty"`
+	Status          *string                `protobuf:"bytes,11,opt,name=status,proto3,oneof" json:"status,omitempty"` // only of endpoints that have one, else Invalid
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -608,6 +637,13 @@ func (x *UpdateEndpoints) GetEphemeralOnly() bool {
 		return x.EphemeralOnly
 	}
 	return false
+}
+
+func (x *UpdateEndpoints) GetStatus() string {
+	if x != nil && x.Status != nil {
+		return *x.Status
+	}
+	return ""
 }
 
 type EndpointsUpdated struct {
@@ -1352,6 +1388,139 @@ func (x *ProbeResult) GetTookNs() int64 {
 	return 0
 }
 
+// AnnounceEndpoint says all that one server of the cloud serves here; none: it
+// serves here no more. Endpoints are kept under the owner "instance/ID", without a
+// lease, until the server takes them back. A sequence number below one that was
+// taken before changes nothing. Answered by a tell of EndpointAnnounced to the
+// instance.
+type AnnounceEndpoint struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"` // the instance's, over all services
+	Endpoints     []*Endpoint            `protobuf:"bytes,4,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnnounceEndpoint) Reset() {
+	*x = AnnounceEndpoint{}
+	mi := &file_registry_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnnounceEndpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnnounceEndpoint) ProtoMessage() {}
+
+func (x *AnnounceEndpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_registry_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnnounceEndpoint.ProtoReflect.Descriptor instead.
+func (*AnnounceEndpoint) Descriptor() ([]byte, []int) {
+	return file_registry_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *AnnounceEndpoint) GetInstanceId() string {
+	if x != nil {
+		return x.InstanceId
+	}
+	return ""
+}
+
+func (x *AnnounceEndpoint) GetProjectId() string {
+	if x != nil {
+		return x.ProjectId
+	}
+	return ""
+}
+
+func (x *AnnounceEndpoint) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *AnnounceEndpoint) GetEndpoints() []*Endpoint {
+	if x != nil {
+		return x.Endpoints
+	}
+	return nil
+}
+
+type EndpointAnnounced struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Service       string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"` // id of the service's grain
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	Refused       string                 `protobuf:"bytes,3,opt,name=refused,proto3" json:"refused,omitempty"` // why it is not listed; empty: what was said is so
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndpointAnnounced) Reset() {
+	*x = EndpointAnnounced{}
+	mi := &file_registry_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndpointAnnounced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndpointAnnounced) ProtoMessage() {}
+
+func (x *EndpointAnnounced) ProtoReflect() protoreflect.Message {
+	mi := &file_registry_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndpointAnnounced.ProtoReflect.Descriptor instead.
+func (*EndpointAnnounced) Descriptor() ([]byte, []int) {
+	return file_registry_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *EndpointAnnounced) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *EndpointAnnounced) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *EndpointAnnounced) GetRefused() string {
+	if x != nil {
+		return x.Refused
+	}
+	return ""
+}
+
 // GetService is answered with the Service; NotFound if there is none.
 type GetService struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -1362,7 +1531,7 @@ type GetService struct {
 
 func (x *GetService) Reset() {
 	*x = GetService{}
-	mi := &file_registry_proto_msgTypes[19]
+	mi := &file_registry_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1374,7 +1543,7 @@ func (x *GetService) String() string {
 func (*GetService) ProtoMessage() {}
 
 func (x *GetService) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[19]
+	mi := &file_registry_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1387,7 +1556,7 @@ func (x *GetService) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetService.ProtoReflect.Descriptor instead.
 func (*GetService) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{19}
+	return file_registry_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetService) GetWithoutEndpoints() bool {
@@ -1422,7 +1591,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_registry_proto_msgTypes[20]
+	mi := &file_registry_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1434,7 +1603,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[20]
+	mi := &file_registry_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1447,7 +1616,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{20}
+	return file_registry_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Service) GetNamespace() string {
@@ -1559,7 +1728,7 @@ type ServiceCluster struct {
 
 func (x *ServiceCluster) Reset() {
 	*x = ServiceCluster{}
-	mi := &file_registry_proto_msgTypes[21]
+	mi := &file_registry_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1571,7 +1740,7 @@ func (x *ServiceCluster) String() string {
 func (*ServiceCluster) ProtoMessage() {}
 
 func (x *ServiceCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[21]
+	mi := &file_registry_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,7 +1753,7 @@ func (x *ServiceCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceCluster.ProtoReflect.Descriptor instead.
 func (*ServiceCluster) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{21}
+	return file_registry_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ServiceCluster) GetName() string {
@@ -1627,7 +1796,7 @@ type ServiceEntry struct {
 
 func (x *ServiceEntry) Reset() {
 	*x = ServiceEntry{}
-	mi := &file_registry_proto_msgTypes[22]
+	mi := &file_registry_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +1808,7 @@ func (x *ServiceEntry) String() string {
 func (*ServiceEntry) ProtoMessage() {}
 
 func (x *ServiceEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[22]
+	mi := &file_registry_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +1821,7 @@ func (x *ServiceEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceEntry.ProtoReflect.Descriptor instead.
 func (*ServiceEntry) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{22}
+	return file_registry_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ServiceEntry) GetNamespace() string {
@@ -1730,7 +1899,7 @@ type CreateNamespace struct {
 
 func (x *CreateNamespace) Reset() {
 	*x = CreateNamespace{}
-	mi := &file_registry_proto_msgTypes[23]
+	mi := &file_registry_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1911,7 @@ func (x *CreateNamespace) String() string {
 func (*CreateNamespace) ProtoMessage() {}
 
 func (x *CreateNamespace) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[23]
+	mi := &file_registry_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1924,7 @@ func (x *CreateNamespace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateNamespace.ProtoReflect.Descriptor instead.
 func (*CreateNamespace) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{23}
+	return file_registry_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CreateNamespace) GetName() string {
@@ -1789,7 +1958,7 @@ type UpdateNamespace struct {
 
 func (x *UpdateNamespace) Reset() {
 	*x = UpdateNamespace{}
-	mi := &file_registry_proto_msgTypes[24]
+	mi := &file_registry_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1801,7 +1970,7 @@ func (x *UpdateNamespace) String() string {
 func (*UpdateNamespace) ProtoMessage() {}
 
 func (x *UpdateNamespace) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[24]
+	mi := &file_registry_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1814,7 +1983,7 @@ func (x *UpdateNamespace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateNamespace.ProtoReflect.Descriptor instead.
 func (*UpdateNamespace) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{24}
+	return file_registry_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *UpdateNamespace) GetName() string {
@@ -1839,7 +2008,7 @@ type DeleteNamespace struct {
 
 func (x *DeleteNamespace) Reset() {
 	*x = DeleteNamespace{}
-	mi := &file_registry_proto_msgTypes[25]
+	mi := &file_registry_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +2020,7 @@ func (x *DeleteNamespace) String() string {
 func (*DeleteNamespace) ProtoMessage() {}
 
 func (x *DeleteNamespace) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[25]
+	mi := &file_registry_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +2033,7 @@ func (x *DeleteNamespace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteNamespace.ProtoReflect.Descriptor instead.
 func (*DeleteNamespace) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{25}
+	return file_registry_proto_rawDescGZIP(), []int{27}
 }
 
 // GetNamespace is answered with the Namespace; NotFound.
@@ -1876,7 +2045,7 @@ type GetNamespace struct {
 
 func (x *GetNamespace) Reset() {
 	*x = GetNamespace{}
-	mi := &file_registry_proto_msgTypes[26]
+	mi := &file_registry_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2057,7 @@ func (x *GetNamespace) String() string {
 func (*GetNamespace) ProtoMessage() {}
 
 func (x *GetNamespace) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[26]
+	mi := &file_registry_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2070,7 @@ func (x *GetNamespace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNamespace.ProtoReflect.Descriptor instead.
 func (*GetNamespace) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{26}
+	return file_registry_proto_rawDescGZIP(), []int{28}
 }
 
 type Namespace struct {
@@ -1918,7 +2087,7 @@ type Namespace struct {
 
 func (x *Namespace) Reset() {
 	*x = Namespace{}
-	mi := &file_registry_proto_msgTypes[27]
+	mi := &file_registry_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1930,7 +2099,7 @@ func (x *Namespace) String() string {
 func (*Namespace) ProtoMessage() {}
 
 func (x *Namespace) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[27]
+	mi := &file_registry_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1943,7 +2112,7 @@ func (x *Namespace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Namespace.ProtoReflect.Descriptor instead.
 func (*Namespace) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{27}
+	return file_registry_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Namespace) GetId() string {
@@ -1992,7 +2161,7 @@ var File_registry_proto protoreflect.FileDescriptor
 
 const file_registry_proto_rawDesc = "" +
 	"\n" +
-	"\x0eregistry.proto\x12\x06troupe\"\xcb\x04\n" +
+	"\x0eregistry.proto\x12\x06troupe\"\xaa\x05\n" +
 	"\bEndpoint\x12\x0e\n" +
 	"\x02ip\x18\x01 \x01(\tR\x02ip\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\x05R\x04port\x12\x18\n" +
@@ -2013,7 +2182,10 @@ const file_registry_proto_rawDesc = "" +
 	"\x11delete_timeout_ms\x18\x0e \x01(\x03R\x0fdeleteTimeoutMs\x12#\n" +
 	"\rregistered_at\x18\x0f \x01(\x03R\fregisteredAt\x12\x18\n" +
 	"\adialect\x18\x10 \x01(\tR\adialect\x12'\n" +
-	"\x0fstatus_override\x18\x11 \x01(\tR\x0estatusOverride\x1a;\n" +
+	"\x0fstatus_override\x18\x11 \x01(\tR\x0estatusOverride\x12)\n" +
+	"\x05check\x18\x18 \x01(\v2\x13.troupe.HealthCheckR\x05check\x12\x1a\n" +
+	"\bdocument\x18\x13 \x01(\fR\bdocument\x12\x16\n" +
+	"\x06status\x18\x14 \x01(\tR\x06status\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"a\n" +
@@ -2032,7 +2204,7 @@ const file_registry_proto_rawDesc = "" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x121\n" +
 	"\tendpoints\x18\x02 \x03(\v2\x13.troupe.EndpointKeyR\tendpoints\x12'\n" +
 	"\x0fpersistent_only\x18\x03 \x01(\bR\x0epersistentOnly\x12%\n" +
-	"\x0eephemeral_only\x18\x04 \x01(\bR\rephemeralOnly\"\xab\x04\n" +
+	"\x0eephemeral_only\x18\x04 \x01(\bR\rephemeralOnly\"\xd3\x04\n" +
 	"\x0fUpdateEndpoints\x12'\n" +
 	"\x04keys\x18\x01 \x03(\v2\x13.troupe.EndpointKeyR\x04keys\x12\x1b\n" +
 	"\x06weight\x18\x02 \x01(\x01H\x00R\x06weight\x88\x01\x01\x12\x1d\n" +
@@ -2044,7 +2216,8 @@ const file_registry_proto_rawDesc = "" +
 	"\x0fstatus_override\x18\b \x01(\tH\x03R\x0estatusOverride\x88\x01\x01\x12'\n" +
 	"\x0fpersistent_only\x18\t \x01(\bR\x0epersistentOnly\x12%\n" +
 	"\x0eephemeral_only\x18\n" +
-	" \x01(\bR\rephemeralOnly\x1a>\n" +
+	" \x01(\bR\rephemeralOnly\x12\x1b\n" +
+	"\x06status\x18\v \x01(\tH\x04R\x06status\x88\x01\x01\x1a>\n" +
 	"\x10SetMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
@@ -2053,7 +2226,8 @@ const file_registry_proto_rawDesc = "" +
 	"\b_enabledB\n" +
 	"\n" +
 	"\b_healthyB\x12\n" +
-	"\x10_status_override\";\n" +
+	"\x10_status_overrideB\t\n" +
+	"\a_status\";\n" +
 	"\x10EndpointsUpdated\x12'\n" +
 	"\x04keys\x18\x01 \x03(\v2\x13.troupe.EndpointKeyR\x04keys\"9\n" +
 	"\x0eRenewEndpoints\x12'\n" +
@@ -2122,7 +2296,18 @@ const file_registry_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\v2\x13.troupe.EndpointKeyR\x03key\x12\x0e\n" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x17\n" +
-	"\atook_ns\x18\x04 \x01(\x03R\x06tookNs\"9\n" +
+	"\atook_ns\x18\x04 \x01(\x03R\x06tookNs\"\x94\x01\n" +
+	"\x10AnnounceEndpoint\x12\x1f\n" +
+	"\vinstance_id\x18\x01 \x01(\tR\n" +
+	"instanceId\x12\x1d\n" +
+	"\n" +
+	"project_id\x18\x02 \x01(\tR\tprojectId\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12.\n" +
+	"\tendpoints\x18\x04 \x03(\v2\x10.troupe.EndpointR\tendpoints\"Y\n" +
+	"\x11EndpointAnnounced\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
+	"\arefused\x18\x03 \x01(\tR\arefused\"9\n" +
 	"\n" +
 	"GetService\x12+\n" +
 	"\x11without_endpoints\x18\x01 \x01(\bR\x10withoutEndpoints\"\xd4\x04\n" +
@@ -2201,7 +2386,7 @@ func file_registry_proto_rawDescGZIP() []byte {
 }
 
 var file_registry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_registry_proto_goTypes = []any{
 	(SetService_Mode)(0),        // 0: troupe.SetService.Mode
 	(*Endpoint)(nil),            // 1: troupe.Endpoint
@@ -2223,50 +2408,54 @@ var file_registry_proto_goTypes = []any{
 	(*HealthCheck)(nil),         // 17: troupe.HealthCheck
 	(*EndpointsProbed)(nil),     // 18: troupe.EndpointsProbed
 	(*ProbeResult)(nil),         // 19: troupe.ProbeResult
-	(*GetService)(nil),          // 20: troupe.GetService
-	(*Service)(nil),             // 21: troupe.Service
-	(*ServiceCluster)(nil),      // 22: troupe.ServiceCluster
-	(*ServiceEntry)(nil),        // 23: troupe.ServiceEntry
-	(*CreateNamespace)(nil),     // 24: troupe.CreateNamespace
-	(*UpdateNamespace)(nil),     // 25: troupe.UpdateNamespace
-	(*DeleteNamespace)(nil),     // 26: troupe.DeleteNamespace
-	(*GetNamespace)(nil),        // 27: troupe.GetNamespace
-	(*Namespace)(nil),           // 28: troupe.Namespace
-	nil,                         // 29: troupe.Endpoint.MetadataEntry
-	nil,                         // 30: troupe.UpdateEndpoints.SetMetadataEntry
-	nil,                         // 31: troupe.SetService.MetadataEntry
-	nil,                         // 32: troupe.SetCluster.MetadataEntry
-	nil,                         // 33: troupe.Service.MetadataEntry
-	nil,                         // 34: troupe.ServiceCluster.MetadataEntry
-	nil,                         // 35: troupe.ServiceEntry.MetadataEntry
+	(*AnnounceEndpoint)(nil),    // 20: troupe.AnnounceEndpoint
+	(*EndpointAnnounced)(nil),   // 21: troupe.EndpointAnnounced
+	(*GetService)(nil),          // 22: troupe.GetService
+	(*Service)(nil),             // 23: troupe.Service
+	(*ServiceCluster)(nil),      // 24: troupe.ServiceCluster
+	(*ServiceEntry)(nil),        // 25: troupe.ServiceEntry
+	(*CreateNamespace)(nil),     // 26: troupe.CreateNamespace
+	(*UpdateNamespace)(nil),     // 27: troupe.UpdateNamespace
+	(*DeleteNamespace)(nil),     // 28: troupe.DeleteNamespace
+	(*GetNamespace)(nil),        // 29: troupe.GetNamespace
+	(*Namespace)(nil),           // 30: troupe.Namespace
+	nil,                         // 31: troupe.Endpoint.MetadataEntry
+	nil,                         // 32: troupe.UpdateEndpoints.SetMetadataEntry
+	nil,                         // 33: troupe.SetService.MetadataEntry
+	nil,                         // 34: troupe.SetCluster.MetadataEntry
+	nil,                         // 35: troupe.Service.MetadataEntry
+	nil,                         // 36: troupe.ServiceCluster.MetadataEntry
+	nil,                         // 37: troupe.ServiceEntry.MetadataEntry
 }
 var file_registry_proto_depIdxs = []int32{
-	29, // 0: troupe.Endpoint.metadata:type_name -> troupe.Endpoint.MetadataEntry
-	1,  // 1: troupe.RegisterEndpoints.endpoints:type_name -> troupe.Endpoint
-	2,  // 2: troupe.DeregisterEndpoints.endpoints:type_name -> troupe.EndpointKey
-	2,  // 3: troupe.UpdateEndpoints.keys:type_name -> troupe.EndpointKey
-	30, // 4: troupe.UpdateEndpoints.set_metadata:type_name -> troupe.UpdateEndpoints.SetMetadataEntry
-	2,  // 5: troupe.EndpointsUpdated.keys:type_name -> troupe.EndpointKey
-	2,  // 6: troupe.RenewEndpoints.keys:type_name -> troupe.EndpointKey
-	0,  // 7: troupe.SetService.mode:type_name -> troupe.SetService.Mode
-	31, // 8: troupe.SetService.metadata:type_name -> troupe.SetService.MetadataEntry
-	14, // 9: troupe.SetService.selector:type_name -> troupe.Selector
-	17, // 10: troupe.SetCluster.check:type_name -> troupe.HealthCheck
-	32, // 11: troupe.SetCluster.metadata:type_name -> troupe.SetCluster.MetadataEntry
-	19, // 12: troupe.EndpointsProbed.results:type_name -> troupe.ProbeResult
-	2,  // 13: troupe.ProbeResult.key:type_name -> troupe.EndpointKey
-	33, // 14: troupe.Service.metadata:type_name -> troupe.Service.MetadataEntry
-	14, // 15: troupe.Service.selector:type_name -> troupe.Selector
-	22, // 16: troupe.Service.clusters:type_name -> troupe.ServiceCluster
-	1,  // 17: troupe.Service.endpoints:type_name -> troupe.Endpoint
-	17, // 18: troupe.ServiceCluster.check:type_name -> troupe.HealthCheck
-	34, // 19: troupe.ServiceCluster.metadata:type_name -> troupe.ServiceCluster.MetadataEntry
-	35, // 20: troupe.ServiceEntry.metadata:type_name -> troupe.ServiceEntry.MetadataEntry
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	31, // 0: troupe.Endpoint.metadata:type_name -> troupe.Endpoint.MetadataEntry
+	17, // 1: troupe.Endpoint.check:type_name -> troupe.HealthCheck
+	1,  // 2: troupe.RegisterEndpoints.endpoints:type_name -> troupe.Endpoint
+	2,  // 3: troupe.DeregisterEndpoints.endpoints:type_name -> troupe.EndpointKey
+	2,  // 4: troupe.UpdateEndpoints.keys:type_name -> troupe.EndpointKey
+	32, // 5: troupe.UpdateEndpoints.set_metadata:type_name -> troupe.UpdateEndpoints.SetMetadataEntry
+	2,  // 6: troupe.EndpointsUpdated.keys:type_name -> troupe.EndpointKey
+	2,  // 7: troupe.RenewEndpoints.keys:type_name -> troupe.EndpointKey
+	0,  // 8: troupe.SetService.mode:type_name -> troupe.SetService.Mode
+	33, // 9: troupe.SetService.metadata:type_name -> troupe.SetService.MetadataEntry
+	14, // 10: troupe.SetService.selector:type_name -> troupe.Selector
+	17, // 11: troupe.SetCluster.check:type_name -> troupe.HealthCheck
+	34, // 12: troupe.SetCluster.metadata:type_name -> troupe.SetCluster.MetadataEntry
+	19, // 13: troupe.EndpointsProbed.results:type_name -> troupe.ProbeResult
+	2,  // 14: troupe.ProbeResult.key:type_name -> troupe.EndpointKey
+	1,  // 15: troupe.AnnounceEndpoint.endpoints:type_name -> troupe.Endpoint
+	35, // 16: troupe.Service.metadata:type_name -> troupe.Service.MetadataEntry
+	14, // 17: troupe.Service.selector:type_name -> troupe.Selector
+	24, // 18: troupe.Service.clusters:type_name -> troupe.ServiceCluster
+	1,  // 19: troupe.Service.endpoints:type_name -> troupe.Endpoint
+	17, // 20: troupe.ServiceCluster.check:type_name -> troupe.HealthCheck
+	36, // 21: troupe.ServiceCluster.metadata:type_name -> troupe.ServiceCluster.MetadataEntry
+	37, // 22: troupe.ServiceEntry.metadata:type_name -> troupe.ServiceEntry.MetadataEntry
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_registry_proto_init() }
@@ -2282,7 +2471,7 @@ func file_registry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_registry_proto_rawDesc), len(file_registry_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   35,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
