@@ -14,6 +14,7 @@ type sdk interface {
 	update(service string, i instance) error
 	deregister(service string, i instance) error
 	list(service string) ([]instance, error)
+	services() ([]string, error)
 	subscribe(service string, changed func([]instance)) error
 	publish(key, content string) error
 	get(key string) (string, error)
@@ -78,6 +79,8 @@ func obey(c sdk, s *speaker, r request) (a answer) {
 		err = c.deregister(r.Service, *r.Instance)
 	case doList:
 		a.Instances, err = c.list(r.Service)
+	case doServices:
+		a.Names, err = c.services()
 	case doSubscribe:
 		err = c.subscribe(r.Service, func(now []instance) { s.say(answer{Service: r.Service, Instances: now}) })
 	case doPublish:

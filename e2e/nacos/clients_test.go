@@ -1,6 +1,7 @@
 package nacos
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -63,7 +64,7 @@ func TestClients(t *testing.T) {
 			s := &script{t, kind, newCloud(t)}
 			t.Run("serves", func(t *testing.T) {
 				for name, do := range map[string]func(*script){
-					"naming": (*script).naming, "expiry": (*script).expiry, "config": (*script).config, "login": (*script).login,
+					"naming": (*script).naming, "expiry": (*script).expiry, "persistent": (*script).persistent, "config": (*script).config, "login": (*script).login,
 				} {
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
@@ -85,6 +86,9 @@ func (s *script) naming() {
 	provider.do(request{Do: doRegister, Service: of, Instance: &first})
 	consumer.awaitOrder(request{Do: doList, Service: of}, "the list", func(a answer, err error) bool { return err == nil && has(a, first) })
 	consumer.do(request{Do: doSubscribe, Service: of})
+	if a := consumer.do(request{Do: doServices}); !slices.Contains(a.Names, of) {
+		s.Errorf("%s is not among the services %v", of, a.Names)
+	}
 
 	provider2 := s.open() // a gRPC client has one instance a service
 	provider2.do(request{Do: doRegister, Service: of, Instance: &second})
@@ -111,6 +115,30 @@ func (s *script) expiry() {
 	consumer.await(of, "both", func(a answer) bool { return has(a, lives) && has(a, dies) })
 	victim.kill()
 	consumer.await(of, "the death of one", func(a answer) bool { return has(a, lives) && hasNone(a, dies) })
+}
+
+// persistent: what is registered for good outlives its client, and is healthy as
+// long as it takes connections.
+func (s *script) persistent() {
+	const of = "rock"
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer l.Close()
+	i := host(uint64(l.Addr().(*net.TCPAddr).Port))
+	i.IP, i.Persistent = "127.0.0.1", true
+	provider, consumer := s.open(), s.open()
+	provider.do(request{Do: doRegister, Service: of, Instance: &i})
+	provider.kill()
+	consumer.do(request{Do: doSubscribe, Service: of})
+	consumer.await(of, "what its client left", func(a answer) bool { return has(a, i) })
+	if err := l.Close(); err != nil {
+		s.Error(err)
+	}
+	consumer.await(of, "that it takes no connections", func(a answer) bool { return !has(a, i) && !hasNone(a, i) })
+	s.open().do(request{Do: doDeregister, Service: of, Instance: &i})
+	s.open().awaitOrder(request{Do: doList, Service: of}, "nobody", func(a answer, _ error) bool { return len(a.Instances) == 0 })
 }
 
 // config: what one client publishes, changes and removes, another gets and is told.

@@ -45,21 +45,21 @@ func done(ok bool, err error) error {
 
 func (c *v1) register(service string, i instance) error {
 	return done(c.naming.RegisterInstance(vo.RegisterInstanceParam{
-		Ip: i.IP, Port: i.Port, Weight: i.Weight, Enable: true, Healthy: true, Ephemeral: true, Metadata: i.Metadata,
+		Ip: i.IP, Port: i.Port, Weight: i.Weight, Enable: true, Healthy: true, Ephemeral: !i.Persistent, Metadata: i.Metadata,
 		ServiceName: service, GroupName: group,
 	}))
 }
 
 func (c *v1) update(service string, i instance) error {
 	return done(c.naming.UpdateInstance(vo.UpdateInstanceParam{
-		Ip: i.IP, Port: i.Port, Weight: i.Weight, Enable: true, Ephemeral: true, Metadata: i.Metadata,
+		Ip: i.IP, Port: i.Port, Weight: i.Weight, Enable: true, Ephemeral: !i.Persistent, Metadata: i.Metadata,
 		ServiceName: service, GroupName: group,
 	}))
 }
 
 func (c *v1) deregister(service string, i instance) error {
 	return done(c.naming.DeregisterInstance(vo.DeregisterInstanceParam{
-		Ip: i.IP, Port: i.Port, Ephemeral: true, ServiceName: service, GroupName: group,
+		Ip: i.IP, Port: i.Port, Ephemeral: !i.Persistent, ServiceName: service, GroupName: group,
 	}))
 }
 
@@ -68,9 +68,14 @@ func (c *v1) list(service string) ([]instance, error) {
 	all, err := c.naming.SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: service, GroupName: group})
 	some := make([]instance, len(all))
 	for i, n := range all {
-		some[i] = instance{n.Ip, n.Port, n.Weight, n.Healthy, n.Metadata}
+		some[i] = instance{IP: n.Ip, Port: n.Port, Weight: n.Weight, Healthy: n.Healthy, Metadata: n.Metadata}
 	}
 	return some, err
+}
+
+func (c *v1) services() ([]string, error) {
+	list, err := c.naming.GetAllServicesInfo(vo.GetAllServiceInfoParam{GroupName: group, PageNo: 1, PageSize: 100})
+	return list.Doms, err
 }
 
 func (c *v1) subscribe(service string, changed func([]instance)) error {
@@ -79,7 +84,7 @@ func (c *v1) subscribe(service string, changed func([]instance)) error {
 		SubscribeCallback: func(now []model.SubscribeService, err error) {
 			some := make([]instance, len(now))
 			for i, n := range now {
-				some[i] = instance{n.Ip, n.Port, n.Weight, n.Healthy, n.Metadata}
+				some[i] = instance{IP: n.Ip, Port: n.Port, Weight: n.Weight, Healthy: n.Healthy, Metadata: n.Metadata}
 			}
 			changed(some)
 		},

@@ -35,21 +35,21 @@ func openV2(a access) (sdk, error) {
 
 func (c *v2) register(service string, i instance) error {
 	return done(c.naming.RegisterInstance(vo.RegisterInstanceParam{
-		Ip: i.IP, Port: i.Port, Weight: i.Weight, Enable: true, Healthy: true, Ephemeral: true, Metadata: i.Metadata,
+		Ip: i.IP, Port: i.Port, Weight: i.Weight, Enable: true, Healthy: true, Ephemeral: !i.Persistent, Metadata: i.Metadata,
 		ServiceName: service, GroupName: group,
 	}))
 }
 
 func (c *v2) update(service string, i instance) error {
 	return done(c.naming.UpdateInstance(vo.UpdateInstanceParam{
-		Ip: i.IP, Port: i.Port, Weight: i.Weight, Enable: true, Healthy: true, Ephemeral: true, Metadata: i.Metadata,
+		Ip: i.IP, Port: i.Port, Weight: i.Weight, Enable: true, Healthy: true, Ephemeral: !i.Persistent, Metadata: i.Metadata,
 		ServiceName: service, GroupName: group,
 	}))
 }
 
 func (c *v2) deregister(service string, i instance) error {
 	return done(c.naming.DeregisterInstance(vo.DeregisterInstanceParam{
-		Ip: i.IP, Port: i.Port, Ephemeral: true, ServiceName: service, GroupName: group,
+		Ip: i.IP, Port: i.Port, Ephemeral: !i.Persistent, ServiceName: service, GroupName: group,
 	}))
 }
 
@@ -61,9 +61,14 @@ func (c *v2) list(service string) ([]instance, error) {
 func fromV2(all []model.Instance) []instance {
 	some := make([]instance, len(all))
 	for i, n := range all {
-		some[i] = instance{n.Ip, n.Port, n.Weight, n.Healthy, n.Metadata}
+		some[i] = instance{IP: n.Ip, Port: n.Port, Weight: n.Weight, Healthy: n.Healthy, Metadata: n.Metadata}
 	}
 	return some
+}
+
+func (c *v2) services() ([]string, error) {
+	list, err := c.naming.GetAllServicesInfo(vo.GetAllServiceInfoParam{GroupName: group, PageNo: 1, PageSize: 100})
+	return list.Doms, err
 }
 
 func (c *v2) subscribe(service string, changed func([]instance)) error {

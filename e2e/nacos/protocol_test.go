@@ -18,6 +18,7 @@ const (
 	doUpdate     = "update"
 	doDeregister = "deregister"
 	doList       = "list"
+	doServices   = "services" // the names that there are
 	doSubscribe  = "subscribe"
 	doPublish    = "publish"
 	doGet        = "get"
@@ -32,6 +33,7 @@ type answer struct {
 	Error     string     `json:"error,omitempty"`
 	Instances []instance `json:"instances,omitempty"`
 	Content   string     `json:"content,omitempty"`
+	Names     []string   `json:"names,omitempty"`
 	Service   string     `json:"service,omitempty"` // of a change
 	Key       string     `json:"key,omitempty"`     // of a change
 	Ready     bool       `json:"ready,omitempty"`   // the first thing that is said
@@ -44,6 +46,8 @@ type instance struct {
 	Weight   float64           `json:"weight"`
 	Healthy  bool              `json:"healthy"`
 	Metadata map[string]string `json:"metadata,omitempty"`
+
+	Persistent bool `json:"persistent,omitempty"` // of what is registered; lists leave it out
 }
 
 // access is where a client finds the registry, and as whom.

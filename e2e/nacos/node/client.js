@@ -35,12 +35,13 @@ async function main() {
   await naming.ready();
   await config.ready();
 
-  const instance = i => ({ ip: i.ip, port: i.port, weight: i.weight, healthy: true, enabled: true, metadata: i.metadata || {} });
+  const instance = i => ({ ip: i.ip, port: i.port, weight: i.weight, healthy: true, enabled: true, ephemeral: !i.persistent, metadata: i.metadata || {} });
   const orders = {
     register: r => naming.registerInstance(r.service, instance(r.instance), group),
     update: r => naming.registerInstance(r.service, instance(r.instance), group),
     deregister: r => naming.deregisterInstance(r.service, instance(r.instance), group),
     list: async r => ({ instances: plain(await naming.getAllInstances(r.service, group, '', false)) }),
+    services: async () => ({ names: (await naming._serverProxy.getServiceList(1, 100, group)).data }),
     subscribe: r => naming.subscribe({ serviceName: r.service, groupName: group }, hosts => say({ service: r.service, instances: plain(hosts) })),
     publish: async r => {
       if (!await config.publishSingle(r.key, group, r.content)) throw new Error('it said false');
