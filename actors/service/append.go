@@ -1,6 +1,7 @@
 package service
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -117,6 +118,8 @@ func (e endpointJSON) AppendJSON(b []byte) ([]byte, error) {
 	o.IntIf("registered_at", e.RegisteredAt)
 	o.TextIf("dialect", e.Dialect)
 	o.TextIf("status_override", e.StatusOverride)
+	o.TextIf("document", base64.StdEncoding.EncodeToString(e.Document))
+	o.TextIf("status", e.Status)
 	return o.Close()
 }
 

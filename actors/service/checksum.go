@@ -26,6 +26,9 @@ func Sum(e *messages.Endpoint) uint64 {
 	h = h.number(math.Float64bits(e.Weight)).bool(e.Enabled).bool(e.Healthy)
 	h = h.text(e.Id).text(e.App).text(e.StatusOverride)
 	h = h.number(uint64(e.BeatIntervalMs)).number(uint64(e.BeatTimeoutMs)).number(uint64(e.DeleteTimeoutMs))
+	if len(e.Document) > 0 || e.Status != "" { // which older versions do not know
+		h = h.text(string(e.Document)).text(e.Status)
+	}
 	var pairs uint64 // in whichever order
 	for k, v := range e.Metadata {
 		pairs += uint64(sum(offset64).text(k).text(v).mixed())

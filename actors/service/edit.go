@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -221,7 +222,7 @@ func looksLike(a, b *messages.Endpoint) bool {
 	return a.Weight == b.Weight && a.Enabled == b.Enabled && a.Healthy == b.Healthy && a.Persistent == b.Persistent &&
 		a.Id == b.Id && a.App == b.App && a.Dialect == b.Dialect && a.StatusOverride == b.StatusOverride &&
 		a.BeatIntervalMs == b.BeatIntervalMs && a.BeatTimeoutMs == b.BeatTimeoutMs && a.DeleteTimeoutMs == b.DeleteTimeoutMs &&
-		sameMap(a.Metadata, b.Metadata)
+		a.Status == b.Status && bytes.Equal(a.Document, b.Document) && sameMap(a.Metadata, b.Metadata)
 }
 
 func sameMap(a, b map[string]string) bool {

@@ -20,7 +20,8 @@ func CheckEndpoint(e *messages.Endpoint) error {
 	case !(e.Weight >= 0 && e.Weight <= MaxWeight): // no number is neither
 		return ErrWeight
 	case !text(e.Id, MaxEndpointIDChars) || !text(e.App, MaxAppChars) || !text(e.Owner, MaxOwnerChars) ||
-		!text(e.Dialect, MaxAppChars) || !text(e.StatusOverride, MaxOverrideChars):
+		!text(e.Dialect, MaxAppChars) || !text(e.StatusOverride, MaxOverrideChars) ||
+		!text(e.Status, MaxStatusChars) || len(e.Document) > MaxDocumentBytes:
 		return ErrText
 	}
 	if err := CheckCluster(e.Cluster); err != nil {

@@ -19,6 +19,8 @@ const (
 	MaxEndpointIDChars     = 1024
 	MaxOwnerChars          = 256
 	MaxOverrideChars       = 64
+	MaxStatusChars         = 64
+	MaxDocumentBytes       = 32 << 10
 	MaxSelectorChars       = 1024
 	MaxSelectorLabels      = 16
 	MaxCheckPathChars      = 1024

@@ -23,6 +23,8 @@ func full(t *testing.T) *messages.Endpoint {
 			e.ProtoReflect().Mutable(f).Map().Set(protoreflect.ValueOfString("k<").MapKey(), protoreflect.ValueOfString("v\""))
 		case f.Kind() == protoreflect.StringKind:
 			e.ProtoReflect().Set(f, protoreflect.ValueOfString(string(f.Name())))
+		case f.Kind() == protoreflect.BytesKind:
+			e.ProtoReflect().Set(f, protoreflect.ValueOfBytes([]byte{0, 0xff, 'a'}))
 		case f.Kind() == protoreflect.BoolKind:
 			e.ProtoReflect().Set(f, protoreflect.ValueOfBool(true))
 		case f.Kind() == protoreflect.DoubleKind:

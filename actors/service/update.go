@@ -15,7 +15,7 @@ func update(s State, in actors.Input, m *messages.UpdateEndpoints) (State, []act
 	if m.Weight != nil && !(*m.Weight >= 0 && *m.Weight <= MaxWeight) {
 		return s, nil, ErrWeight
 	}
-	if m.StatusOverride != nil && !text(*m.StatusOverride, MaxOverrideChars) {
+	if m.StatusOverride != nil && !text(*m.StatusOverride, MaxOverrideChars) || m.Status != nil && !text(*m.Status, MaxStatusChars) {
 		return s, nil, ErrText
 	}
 	w := s.edit(in)
@@ -88,7 +88,8 @@ func (w *edit) meant(m *messages.UpdateEndpoints) ([]*entry, error) {
 func (w *edit) updated(old *messages.Endpoint, m *messages.UpdateEndpoints) (*messages.Endpoint, error) {
 	e := copyOf(old)
 	if m.Healthy != nil {
-		if e.Persistent && w.checked(e.Cluster) || !e.Persistent && e.Owner == "" {
+		states := e.Status != "" && (m.Status != nil || m.StatusOverride != nil)
+		if e.Persistent && w.checked(e.Cluster) || !e.Persistent && e.Owner == "" && !states {
 			return nil, fmt.Errorf("the health of %s:%d is checked, nobody can set it: %w", e.Ip, e.Port, messages.Invalid)
 		}
 		e.Healthy = *m.Healthy
@@ -101,6 +102,12 @@ func (w *edit) updated(old *messages.Endpoint, m *messages.UpdateEndpoints) (*me
 	}
 	if m.StatusOverride != nil {
 		e.StatusOverride = *m.StatusOverride
+	}
+	if m.Status != nil {
+		if e.Status == "" || *m.Status == "" {
+			return nil, fmt.Errorf("%s:%d has no status that could be set: %w", e.Ip, e.Port, messages.Invalid)
+		}
+		e.Status = *m.Status
 	}
 	if !m.ReplaceMetadata && len(m.SetMetadata) == 0 && len(m.RemoveMetadata) == 0 {
 		return e, nil

@@ -106,16 +106,29 @@ func (w *edit) health(r *entry, healthy bool) *entry {
 	e := copyOf(r.e)
 	e.Healthy = healthy
 	next := &entry{e: e, reg: r.reg, sum: r.sum, at: r.at}
+	if e.Status != "" {
+		next.reg = r.registered() // which remembers what it said of its health
+	}
 	w.replace(r, next, false)
 	return next
 }
 
 // beat is a sign of life.
 func (w *edit) beat(r *entry, healthy bool) {
+	if r.e.Status != "" {
+		healthy = r.said()
+	}
 	w.l.lease = w.l.lease.set(r.slot, w.now, w.by)
 	if next := w.health(r, healthy); next != r {
 		w.arm(r.slot, deadline(next.e, w.now))
 	}
+}
+
+// said is how healthy an endpoint with a status is as long as it beats: as it has
+// registered, unless somebody has set another status since.
+func (r *entry) said() bool {
+	was := r.registered()
+	return r.e.Healthy || was.Healthy && r.e.Status == was.Status && r.e.StatusOverride == was.StatusOverride
 }
 
 func renew(s State, in actors.Input, m *messages.RenewEndpoints) (State, []actors.Effect, error) {
