@@ -90,7 +90,7 @@ func nodeCommand() *cobra.Command {
 			"SIGTERM hands over what lives here and leaves; machines go on running.\n\n" +
 			"Every flag may also be a TROUPE_* variable (TROUPE_JOIN=...) or a line of the --config file.",
 		Example: "  troupe node --name n2 --consul 10.0.0.1:8500/prod --bind 10.0.0.2:7774 --listen 10.0.0.2:8774 \\\n" +
-			"    --data /var/lib/troupe --join \"$TOKEN\" --libvirt-uri qemu:///system",
+			"    --registry-listen 10.0.0.2:8848 --data /var/lib/troupe --join \"$TOKEN\" --libvirt-uri qemu:///system",
 	}, processSettings{
 		flags: config.flags,
 		check: config.check,

@@ -85,7 +85,7 @@ func (a *API) members() []string {
 	for _, n := range a.nodes {
 		all = append(all, n.Address)
 	}
-	return slices.Sorted(slices.Values(all))
+	return slices.Compact(slices.Sorted(slices.Values(all)))
 }
 
 func (n node) view() memberView {
