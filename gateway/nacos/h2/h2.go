@@ -27,7 +27,7 @@ const (
 	maxPings       = 1000     // in pingTime
 	pingTime       = 10 * time.Second
 	maxResets      = 10_000 // calls that a client takes back in pingTime
-	smallBuffer    = 2 << 10
+	smallBuffer    = 1 << 10
 	idleWorkers    = 64 // goroutines that wait for the next call
 )
 

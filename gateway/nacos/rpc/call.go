@@ -165,9 +165,6 @@ func (c *call) fail(err error) {
 // permit refuses with Denied who may not do that. The credentials of each request
 // count, so that a token ends when it ends.
 func (c *call) permit(to api.Action, what api.Resource) error {
-	if c.server.cfg.Auth == nil {
-		return nil
-	}
 	if err := c.identify(); err != nil {
 		return err
 	}
@@ -180,8 +177,11 @@ func (c *call) permit(to api.Action, what api.Resource) error {
 
 // identify finds out who asks. Denied if it is nobody.
 func (c *call) identify() error {
-	if c.server.cfg.Auth == nil || c.user != nil {
+	if c.user != nil {
 		return nil
+	}
+	if c.server.cfg.Auth == nil {
+		return fmt.Errorf("nobody can be known here: %w", messages.Denied)
 	}
 	u, err := c.server.cfg.Auth.Identify(c.ctx, api.Credentials{
 		Token: c.in.header("accessToken"), Username: c.in.header("username"), Password: c.in.header("password"),

@@ -309,6 +309,14 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// Where nobody can be known, nobody may do anything.
+func TestNoAuthenticator(t *testing.T) {
+	p := newWorld(t, func(c *Config) { c.Auth = nil }).client()
+	if got := p.ask("ServiceQueryRequest", `{"serviceName":"a"}`); got["errorCode"] != 403.0 {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestMove(t *testing.T) {
 	w := newWorld(t)
 	p := w.client()

@@ -30,7 +30,7 @@ type Config struct {
 	Feeds  *registry.Feeds
 	Owners *registry.Owners
 	Names  *registry.Names
-	Auth   api.Authenticator // nil: nobody is known, and may do anything
+	Auth   api.Authenticator // nil: every request that needs a permission is refused
 	Log    zerolog.Logger    // audit lines at info, connections at debug
 
 	// Ready says whether requests can be worked on; nil: always.

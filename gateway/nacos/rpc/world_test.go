@@ -19,6 +19,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/cluster/store/mem"
+	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/registry"
 )
 
@@ -47,7 +48,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	w := &world{t: t, cloud: node.Client()}
 	cfg := Config{
 		Cloud: w.cloud, Feeds: registry.NewFeeds(w.cloud), Owners: registry.NewOwners(w.cloud, "test", zerolog.Nop()),
-		Names: registry.NewNames(w.cloud), Log: zerolog.Nop(),
+		Names: registry.NewNames(w.cloud), Auth: anybody{}, Log: zerolog.Nop(),
 	}
 	for _, f := range change {
 		f(&cfg)
@@ -70,6 +71,13 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		cfg.Owners.Close()
 	})
 	return w
+}
+
+// anybody takes everybody for an administrator.
+type anybody struct{}
+
+func (anybody) Identify(context.Context, api.Credentials) (*api.User, error) {
+	return api.NewUser("nacos", true, nil), nil
 }
 
 // tester is a client of the dialect.
