@@ -32,6 +32,7 @@ type handler struct {
 	answer string // the class of the answer
 	handle func(*call) error
 	early  bool // also before the connection is set up
+	light  bool // it asks nobody
 }
 
 var calls = sync.Pool{New: func() any { return &call{} }}
@@ -87,6 +88,9 @@ func (c *call) choose() (*handler, error) {
 	case !h.early && !c.conn.registered():
 		c.peek()
 		return nil, errUnregistered
+	case !h.light && c.server.cfg.Pressure != nil && c.server.cfg.Pressure() >= 1:
+		c.peek()
+		return h, errBusy
 	}
 	return h, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -317,6 +318,28 @@ func TestNoAuthenticator(t *testing.T) {
 	}
 }
 
+func TestBusyOrNotReady(t *testing.T) {
+	var pressure, ready atomic.Bool
+	ready.Store(true)
+	p := newWorld(t, func(c *Config) {
+		c.Ready = ready.Load
+		c.Pressure = func() float64 { return map[bool]float64{true: 1.5}[pressure.Load()] }
+	}).client()
+	ask := func() any { return p.ask("ServiceQueryRequest", `{"serviceName":"a"}`)["errorCode"] }
+	if got := ask(); got != 0.0 {
+		t.Errorf("got %v", got)
+	}
+	pressure.Store(true)
+	if got := ask(); got != 503.0 {
+		t.Errorf("busy: got %v", got)
+	}
+	p.must("HealthCheckRequest", "{}")
+	ready.Store(false)
+	if got := ask(); got != 300.0 {
+		t.Errorf("not ready: got %v", got)
+	}
+}
+
 func TestMove(t *testing.T) {
 	w := newWorld(t)
 	p := w.client()
@@ -424,7 +447,7 @@ func TestGlob(t *testing.T) {
 
 // A panic of a handler ends its request only.
 func TestPanic(t *testing.T) {
-	handlers["PanicRequest"] = &handler{"PanicResponse", func(*call) error { panic("oh") }, true}
+	handlers["PanicRequest"] = &handler{"PanicResponse", func(*call) error { panic("oh") }, true, true}
 	defer delete(handlers, "PanicRequest")
 	p := newWorld(t).client()
 	if got := p.ask("PanicRequest", `{}`); got["errorCode"] != 500.0 {

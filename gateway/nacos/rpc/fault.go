@@ -39,6 +39,7 @@ var (
 	errNoHandler    = &fault{codeNoHandler, "RequestHandler Not Found", messages.NotFound}
 	errNotReady     = &fault{codeNotReady, "Server is starting, please try later.", messages.Unavailable}
 	errUnregistered = &fault{codeUnregistered, "Connection is unregistered.", messages.Unavailable}
+	errBusy         = &fault{codeOverload, "Server is overloaded, please try later.", messages.Exhausted}
 	errNoConfig     = &fault{codeNotReady, "config data not exist", messages.NotFound}
 	errCAS          = &fault{codeServer, "Cas publish fail, server md5 may have changed.", messages.Conflict}
 )

@@ -2,24 +2,24 @@ package rpc
 
 // handlers are all requests that are answered.
 var handlers = map[string]*handler{
-	"ServerCheckRequest": {"ServerCheckResponse", serverCheck, true},
-	"HealthCheckRequest": {"HealthCheckResponse", healthCheck, false},
+	"ServerCheckRequest": {"ServerCheckResponse", serverCheck, true, true},
+	"HealthCheckRequest": {"HealthCheckResponse", healthCheck, false, true},
 
-	"InstanceRequest":           {"InstanceResponse", instance, false},
-	"BatchInstanceRequest":      {"BatchInstanceResponse", batchInstance, false},
-	"PersistentInstanceRequest": {"InstanceResponse", persistentInstance, false},
-	"ServiceQueryRequest":       {"QueryServiceResponse", serviceQuery, false},
-	"SubscribeServiceRequest":   {"SubscribeServiceResponse", subscribeService, false},
-	"ServiceListRequest":        {"ServiceListResponse", serviceList, false},
-	"NamingFuzzyWatchRequest":   {"NamingFuzzyWatchResponse", namingFuzzyWatch, false},
+	"InstanceRequest":           {"InstanceResponse", instance, false, false},
+	"BatchInstanceRequest":      {"BatchInstanceResponse", batchInstance, false, false},
+	"PersistentInstanceRequest": {"InstanceResponse", persistentInstance, false, false},
+	"ServiceQueryRequest":       {"QueryServiceResponse", serviceQuery, false, false},
+	"SubscribeServiceRequest":   {"SubscribeServiceResponse", subscribeService, false, false},
+	"ServiceListRequest":        {"ServiceListResponse", serviceList, false, false},
+	"NamingFuzzyWatchRequest":   {"NamingFuzzyWatchResponse", namingFuzzyWatch, false, false},
 
-	"ConfigPublishRequest":     {"ConfigPublishResponse", configPublish, false},
-	"ConfigQueryRequest":       {"ConfigQueryResponse", configQuery, false},
-	"ConfigRemoveRequest":      {"ConfigRemoveResponse", configRemove, false},
-	"ConfigBatchListenRequest": {"ConfigChangeBatchListenResponse", configBatchListen, false},
-	"ConfigFuzzyWatchRequest":  {"ConfigFuzzyWatchResponse", configFuzzyWatch, false},
+	"ConfigPublishRequest":     {"ConfigPublishResponse", configPublish, false, false},
+	"ConfigQueryRequest":       {"ConfigQueryResponse", configQuery, false, false},
+	"ConfigRemoveRequest":      {"ConfigRemoveResponse", configRemove, false, false},
+	"ConfigBatchListenRequest": {"ConfigChangeBatchListenResponse", configBatchListen, false, false},
+	"ConfigFuzzyWatchRequest":  {"ConfigFuzzyWatchResponse", configFuzzyWatch, false, false},
 
-	"LockOperationRequest": {"LockOperationResponse", lockOperation, false},
+	"LockOperationRequest": {"LockOperationResponse", lockOperation, false, false},
 }
 
 // serverCheck tells a client the id of its connection.

@@ -35,6 +35,9 @@ type Config struct {
 
 	// Ready says whether requests can be worked on; nil: always.
 	Ready func() bool
+	// Pressure is how busy the node is: at 1 and above requests that need an actor are
+	// answered 503. It is asked for each of them. Nil: it never is.
+	Pressure func() float64
 
 	MaxConnections   int
 	MaxPerAddress    int
