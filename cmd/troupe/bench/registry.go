@@ -43,7 +43,7 @@ func registry(r *run) error {
 	if err != nil {
 		return err
 	}
-	for _, measure := range []func() error{x.rates, x.publishes, x.subscribed, x.polled} {
+	for _, measure := range []func() error{x.publishes, x.rates, x.polled, x.subscribed} {
 		if err := measure(); err != nil {
 			return err
 		}

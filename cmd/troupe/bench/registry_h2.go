@@ -178,6 +178,9 @@ func (h *h2) frame(kind, flags byte, stream uint32, payload []byte) (event, bool
 		h.out = appendFrame(h.out, kind, flagAck, 0, payload)
 		return event{}, false, nil
 	case frameReset:
+		if len(payload) == 4 && binary.BigEndian.Uint32(payload) == 0 { // it is answered already: a server need not have seen the end of the call
+			return event{}, false, nil
+		}
 		return event{}, true, fmt.Errorf("stream %d was reset", stream)
 	case frameGoAway:
 		return event{}, true, errors.New("the server sends this connection away")

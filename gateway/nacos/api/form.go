@@ -62,8 +62,12 @@ func (x *exchange) body(route *Route) (string, error) {
 	if n := x.req.ContentLength; n > 0 && n <= bodyChunk {
 		b.Grow(int(n))
 	}
-	for {
-		n, err := io.CopyN(&b, x.req.Body, bodyChunk)
+	for left := x.req.ContentLength; ; {
+		chunk := int64(bodyChunk)
+		if left >= 0 { // a buffer no larger than what comes
+			chunk = min(chunk, left)
+		}
+		n, err := io.CopyN(&b, x.req.Body, chunk)
 		if full := x.reserve(n); full != nil {
 			return "", full
 		}
@@ -75,6 +79,11 @@ func (x *exchange) body(route *Route) (string, error) {
 		}
 		if err != nil {
 			return "", ParameterInvalid.Errorf("the body ended early")
+		}
+		if left >= 0 {
+			if left -= n; left == 0 {
+				return b.String(), nil
+			}
 		}
 	}
 }
