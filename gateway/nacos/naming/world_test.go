@@ -42,7 +42,9 @@ func (here) Client(id string) *messages.RegistryClient {
 	return connection
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldWith(t, nil) }
+
+func newWorldWith(t testing.TB, switches func() naming.Switches) *world {
 	w := &world{
 		Cloud:  nacostest.Start(t, nacostest.Config{Kinds: []actors.Kind{service.Spec()}}),
 		pushed: &polls{make(chan naming.Listening, 100)},
@@ -51,7 +53,7 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(w.feeds.Close)
 	w.Mount(naming.New(naming.Config{
 		Cloud: w.Client, Beats: registry.NewBeats(w.Client), Feeds: w.feeds, Renders: registry.NewRenders(),
-		Clients: []naming.Clients{here{}}, Push: w.pushed,
+		Clients: []naming.Clients{here{}}, Push: w.pushed, Switches: switches,
 	}).Routes())
 	return w
 }

@@ -187,13 +187,13 @@ func TestRetryOnceThenForget(t *testing.T) {
 		first, _ := w.packet()
 		w.ack(asNumber, first.Stamp, netip.MustParseAddrPort("10.0.0.8:5555")) // somebody else's
 		w.ack(asNumber, first.Stamp+1, client)
-		time.Sleep(ackTime + sweepTime)
+		time.Sleep(ackTime + 2*sweepTime)
 		again, _ := w.packet()
 		if again != first {
 			t.Errorf("got %+v, want %+v again", again, first)
 		}
 		w.Listen(poll) // it goes on polling, for longer than a datagram is waited for
-		time.Sleep(ackTime + sweepTime)
+		time.Sleep(ackTime + 2*sweepTime)
 		w.silent("twice is enough")
 		if s := w.Stats(); s.Listeners != 0 || s.Lost != 1 {
 			t.Errorf("got %+v", s)
@@ -217,7 +217,8 @@ func TestForgottenWithoutPolls(t *testing.T) {
 		if s := w.Stats(); s.Listeners != 1 {
 			t.Errorf("got %+v: a poll renews", s)
 		}
-		time.Sleep(2 * sweepTime)
+		time.Sleep(3 * sweepTime)
+		synctest.Wait()
 		if s := w.Stats(); s.Listeners != 0 {
 			t.Errorf("got %+v", s)
 		}
