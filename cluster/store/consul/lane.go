@@ -1,6 +1,8 @@
 package consul
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,19 +196,44 @@ func (s *Store) attempt(ctx context.Context, try int, ops api.KVTxnOps) (api.KVP
 
 // txn sends ops as they are.
 func (s *Store) txn(ctx context.Context, ops api.KVTxnOps) (api.KVPairs, api.TxnErrors, error) {
-	ok, resp, _, err := s.client.KV().Txn(ops, (&api.QueryOptions{RequireConsistent: true}).WithContext(ctx))
+	ok, body, err := s.post(ctx, encodeTxn(make([]byte, 0, sizeTxn(ops)), ops))
 	if err != nil {
 		return nil, nil, err
 	}
-	if !ok && len(resp.Errors) == 0 || ok && len(resp.Errors) > 0 {
-		return nil, nil, errNonsense
+	pairs, failed, err := decodeTxn(body)
+	if err != nil || !ok && len(failed) == 0 || ok && len(failed) > 0 {
+		return nil, nil, cmp.Or(err, errNonsense)
 	}
-	for _, e := range resp.Errors {
+	for _, e := range failed {
 		if strings.Contains(e.What, permissionDenied) {
 			return nil, nil, api.StatusError{Code: http.StatusForbidden, Body: e.What}
 		}
 	}
-	return resp.Results, resp.Errors, nil
+	return pairs, failed, nil
+}
+
+// post sends the body of a transaction; ok says that it was done. Other answers than
+// done and not done are errors of the transport.
+func (s *Store) post(ctx context.Context, body []byte) (ok bool, answer []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, s.transport.base+"/v1/txn?consistent", bytes.NewReader(body))
+	if err != nil {
+		return false, nil, fmt.Errorf("%w: %w", errNonsense, err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if s.transport.token != "" {
+		r.Header.Set("X-Consul-Token", s.transport.token)
+	}
+	resp, err := (&http.Client{Transport: s.transport}).Do(r)
+	if err != nil {
+		return false, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var text bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n <= maxResponse {
+		text.Grow(int(n) + bytes.MinRead)
+	}
+	_, err = text.ReadFrom(resp.Body)
+	return resp.StatusCode == http.StatusOK, text.Bytes(), err
 }
 
 // permissionDenied is how acl.PermissionDeniedError begins (Consul's acl/errors.go).

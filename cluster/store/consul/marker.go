@@ -72,10 +72,9 @@ func (s *Store) checkMarker(ctx context.Context) error {
 func (s *Store) Cluster() string { return s.config.Cluster }
 
 func (s *Store) openError(err error) error {
-	var syntax *json.SyntaxError
 	var status api.StatusError
 	switch {
-	case errors.As(err, &syntax), errors.As(err, &status) && status.Code == 404:
+	case errors.Is(err, errAnswer), errors.As(err, &status) && status.Code == 404:
 		return fmt.Errorf("what answers at %s is not Consul (%w): %w", s.config.Address, err, messages.Invalid)
 	case errors.Is(err, messages.Denied):
 		return fmt.Errorf("the token needs a Consul policy with write on key_prefix %q: %w", s.root, err)
