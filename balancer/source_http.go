@@ -55,18 +55,14 @@ func (e errStatus) Error() string { return fmt.Sprintf("the registry answered %d
 // get asks the servers in turn until one answers; into is filled from JSON. It says
 // what the answer's headers were.
 func (r *registry) get(ctx context.Context, path string, into any) (http.Header, error) {
-	r.mu.Lock()
-	first := r.at
-	r.mu.Unlock()
+	first := r.first()
 	var all []error
 	for i := range r.bases {
 		at := (first + i) % len(r.bases)
 		h, err := r.ask(ctx, r.bases[at]+path, into)
 		var status errStatus
 		if err == nil || errors.As(err, &status) && status < 500 && status != http.StatusTooManyRequests {
-			r.mu.Lock()
-			r.at = at
-			r.mu.Unlock()
+			r.prefer(at)
 			return h, err
 		}
 		if all = append(all, err); ctx.Err() != nil {
@@ -74,6 +70,19 @@ func (r *registry) get(ctx context.Context, path string, into any) (http.Header,
 		}
 	}
 	return nil, errors.Join(all...)
+}
+
+// first is the server that is asked first.
+func (r *registry) first() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.at
+}
+
+func (r *registry) prefer(at int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at = at
 }
 
 func (r *registry) ask(ctx context.Context, address string, into any) (http.Header, error) {

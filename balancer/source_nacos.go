@@ -82,14 +82,9 @@ func (n *Nacos) query(service string) url.Values {
 func (l *nacosList) endpoints() []Endpoint {
 	list := make([]Endpoint, 0, len(l.Hosts))
 	for _, h := range l.Hosts {
-		e := Endpoint{Host: h.IP, Port: h.Port, Zone: h.Cluster, Weight: h.Weight, Down: !h.Healthy || !h.Enabled, Metadata: h.Metadata}
-		if zone := h.Metadata["zone"]; zone != "" {
-			e.Zone = zone
-		}
-		if h.Metadata["secure"] == "true" {
-			e.Scheme = "https"
-		}
-		list = append(list, e)
+		list = append(list, Described(Endpoint{
+			Host: h.IP, Port: h.Port, Zone: h.Cluster, Weight: h.Weight, Down: !h.Healthy || !h.Enabled, Metadata: h.Metadata,
+		}))
 	}
 	return list
 }
