@@ -43,8 +43,9 @@ func (c *cloud) serveRegistry(context.Context) error {
 	if r.open {
 		asks = auth.Anybody{Auth: users}
 	}
+	pressure := func() float64 { return float64(c.client.Pressure()) / maxWaiting }
 	server := api.NewServer(api.ServerConfig{
-		Auth: asks, Log: c.log, Allow: osapi.NewPace(c.config.RatePerClient).Allow, Pressure: func() float64 { return float64(c.client.Pressure()) / maxWaiting },
+		Auth: asks, Log: c.log, Allow: osapi.NewPace(c.config.RatePerClient).Allow, Pressure: pressure,
 	})
 
 	feeds, names := registry.NewFeeds(c.client), registry.NewNames(c.client)
@@ -54,7 +55,7 @@ func (c *cloud) serveRegistry(context.Context) error {
 		return err
 	}
 	pushes := udp.New(feeds, socket, c.log)
-	grpc := rpc.New(rpc.Config{Cloud: c.client, Feeds: feeds, Owners: owners, Names: names, Auth: asks, Log: c.log})
+	grpc := rpc.New(rpc.Config{Cloud: c.client, Feeds: feeds, Owners: owners, Names: names, Auth: asks, Log: c.log, Pressure: pressure})
 	operators, err := console.New(console.Config{
 		Cloud: c.client, Name: name, Address: r.address, Version: versionText(), Open: r.open, Log: c.log, Levels: levels{},
 		Ready: c.ready, Connections: grpc, LongPolls: server.Hanging, Listeners: serviceListeners(feeds),
