@@ -36,6 +36,10 @@ func (s State) AppendJSON(b []byte) ([]byte, error) {
 	o.IntIf("Endpoints", int64(k.Endpoints))
 	o.IntIf("Healthy", int64(k.Healthy))
 	o.IntIf("ClusterCount", int64(k.ClusterCount))
+	o.TextIf("Project", k.Project)
+	if s.Graves.Next > 0 {
+		encode.Value(&o, "Graves", s.Graves)
+	}
 	return o.Close()
 }
 
@@ -118,6 +122,9 @@ func (e endpointJSON) AppendJSON(b []byte) ([]byte, error) {
 	o.IntIf("registered_at", e.RegisteredAt)
 	o.TextIf("dialect", e.Dialect)
 	o.TextIf("status_override", e.StatusOverride)
+	if e.Check != nil {
+		o.Any("check", e.Check)
+	}
 	o.TextIf("document", base64.StdEncoding.EncodeToString(e.Document))
 	o.TextIf("status", e.Status)
 	return o.Close()
@@ -139,3 +146,12 @@ func addressKey(e *messages.Endpoint) string {
 }
 
 func chunkKey(n int) string { return strconv.Itoa(n) }
+
+// AppendJSON is encode.Appender's.
+func (s *server) AppendJSON(b []byte) ([]byte, error) {
+	o := encode.Open(b)
+	o.Uint("Seq", s.Seq)
+	o.Text("Project", s.Project)
+	encode.Values(&o, "Entries", s.Entries)
+	return o.Close()
+}

@@ -33,7 +33,11 @@ func Sum(e *messages.Endpoint) uint64 {
 	for k, v := range e.Metadata {
 		pairs += uint64(sum(offset64).text(k).text(v).mixed())
 	}
-	return uint64(h.number(pairs).mixed())
+	h = h.number(pairs)
+	if c := e.Check; c != nil { // only of servers, which no other version sums up
+		h = h.text(c.Type).text(c.Path).number(uint64(c.Port))
+	}
+	return uint64(h.mixed())
 }
 
 // sum is a running FNV-1a: nodes of different versions have to agree on it.

@@ -149,7 +149,7 @@ func (w *edit) remove(r *entry) {
 	w.l.free = &freeSlot{r.slot, w.l.free}
 	w.l.held--
 	w.keepRow(r, nil)
-	if r.e.Owner != "" {
+	if r.e.Owner != "" && !isServer(r.e) {
 		w.removed = append(w.removed, r)
 	}
 }
@@ -199,11 +199,15 @@ func (w *edit) tally(cluster string, by int) {
 	w.l.clusters = all
 }
 
-// keepRow stores a persistent endpoint, or marks the chunk of an ephemeral one.
+// keepRow stores a persistent endpoint or a server's, or marks the chunk of an ephemeral one.
 func (w *edit) keepRow(old, r *entry) {
 	one := r
 	if one == nil {
 		one = old
+	}
+	if isServer(one.e) {
+		w.keepServer(old, r)
+		return
 	}
 	if !one.e.Persistent {
 		w.soil(one.slot)

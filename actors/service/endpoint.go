@@ -27,6 +27,9 @@ func CheckEndpoint(e *messages.Endpoint) error {
 	if err := CheckCluster(e.Cluster); err != nil {
 		return err
 	}
+	if err := CheckHealthCheck(e.Check); err != nil {
+		return err
+	}
 	if err := CheckMetadata(e.Metadata); err != nil {
 		return err
 	}

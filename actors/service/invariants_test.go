@@ -49,6 +49,7 @@ func (s State) check() string {
 			shown, healthy, len(clusters), l.shown, l.healthy, len(l.clusters), held)
 	}
 	s.checkMembers(complain)
+	s.checkServers(complain)
 	if list := l.list(); !slices.IsSortedFunc(list, byAddress) || len(list) != shown {
 		complain("the list is %v", list)
 	}
@@ -59,10 +60,13 @@ func (s State) check() string {
 func (s State) checkLease(r *entry, complain func(string, ...any)) {
 	l := s.live
 	at := l.armed.get(r.slot)
-	if mortal := !r.e.Persistent && (r.e.Owner == "" || l.lease.get(r.slot) != forever); mortal == (at == 0) && !r.e.Persistent {
+	if mortal := !r.e.Persistent && (r.e.Owner == "" || l.lease.get(r.slot) != forever); mortal == (at == 0) && !r.e.Persistent && !byItself(r.e) {
 		complain("%s is looked at at %d", r.e.Ip, at)
 	}
 	if at == 0 {
+		if byItself(r.e) {
+			complain("%s is not checked", r.e.Ip)
+		}
 		return
 	}
 	b, ok := l.buckets.Get(at)
@@ -98,12 +102,40 @@ func (s State) checkMembers(complain func(string, ...any)) {
 		}
 	}
 	for slot := range l.used {
-		if r := l.slots.get(slot); r != nil && r.e.Owner != "" {
+		if r := l.slots.get(slot); r != nil && r.e.Owner != "" && !isServer(r.e) {
 			owned--
 		}
 	}
 	if owned != 0 {
 		complain("owners have %d endpoints too many", owned)
+	}
+}
+
+// checkServers: what servers have is what their rows say.
+func (s State) checkServers(complain func(string, ...any)) {
+	n := 0
+	for id, row := range s.Servers.All() {
+		if row.Seq == 0 || row.Project == "" || len(row.Entries) == 0 {
+			complain("the row of server %s is %+v", id, row)
+		}
+		if _, dead := s.Graves.Get(id); dead {
+			complain("server %s is here and in its grave", id)
+		}
+		for _, r := range row.Entries {
+			n++
+			p := s.live.place(r.e.Ip, r.e.Port, r.e.Cluster)
+			if p == nil || p.of(ServerOwner(id)) == nil || !proto.Equal(p.of(ServerOwner(id)).e, r.e) {
+				complain("%s of server %s is stored otherwise than it is shown", r.e.Ip, id)
+			}
+		}
+	}
+	for slot := range s.live.used {
+		if r := s.live.slots.get(slot); r != nil && isServer(r.e) {
+			n--
+		}
+	}
+	if n != 0 {
+		complain("servers have %d endpoints too many", n)
 	}
 }
 

@@ -29,6 +29,7 @@ const (
 	MaxClusters            = 1000
 	MaxEndpoints           = 200_000 // of one service, every owner's counted
 	MaxEndpointsPerMessage = 10_000
+	MaxAnnounced           = 64   // endpoints that one server may have here
 	MaxPersistent          = 2000 // persistent endpoints that one message may change: what one commit takes
 )
 

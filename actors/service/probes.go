@@ -40,6 +40,7 @@ type probe struct {
 	pause int32 // ms
 	run   int16 // looks in a row: found well, or negative: ill
 	seen  bool
+	tries uint8 // looks without success at one that is checked by itself
 }
 
 // CheckHealthCheck accepts what SetCluster may say: ErrCheck. Nil is as it was.
@@ -126,13 +127,20 @@ func (w *edit) probe(targets []actors.ProbeTarget, r *entry) []actors.ProbeTarge
 }
 
 func probed(s State, in actors.Input, m *messages.EndpointsProbed) (State, []actors.Effect, error) {
-	if !s.exists() || !s.kept.Persistent {
+	if !s.exists() || !s.kept.Persistent && s.Servers.Len() == 0 {
 		return s, nil, nil
 	}
 	w := s.edit(in)
 	for _, found := range m.Results {
 		p := w.l.at(found.Key)
-		if p == nil || !w.checked(p.shown().Cluster) {
+		if p == nil {
+			continue
+		}
+		if r := p.of(found.Key.Owner); r != nil && byItself(r.e) {
+			w.foundAlone(r, found)
+			continue
+		}
+		if !w.kept.Persistent || !w.checked(p.shown().Cluster) {
 			continue
 		}
 		w.found(p.all[0], found)
@@ -158,5 +166,5 @@ func (w *edit) found(r *entry, found *messages.ProbeResult) {
 	share := smoothing(w.kept.cluster(r.e.Cluster).GetCheck().GetType())
 	pause := (share*int64(b.pause) + (100-share)*found.TookNs/int64(time.Millisecond)) / 100
 	pause = min(max(pause, minProbePause.Milliseconds()), maxProbePause.Milliseconds())
-	w.l.probes = w.l.probes.set(r.slot, probe{int32(pause), b.run, true}, w.by)
+	w.l.probes = w.l.probes.set(r.slot, probe{int32(pause), b.run, true, 0}, w.by)
 }

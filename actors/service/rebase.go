@@ -31,10 +31,10 @@ func rebase(durable, memory State) State {
 // fits says whether nothing that memory rests on differs in what is durable.
 func (*live) fits(durable, memory State) bool {
 	d, m := durable.kept, memory.kept
-	if d == nil || m == nil || durable.Persistent != memory.Persistent {
-		return d == m && durable.Persistent == memory.Persistent
+	if d == nil || m == nil || durable.Persistent != memory.Persistent || durable.Servers != memory.Servers {
+		return d == m && durable.Persistent == memory.Persistent && durable.Servers == memory.Servers
 	}
-	return d.Exists == m.Exists && d.Auto == m.Auto && d.Persistent == m.Persistent && d.CreatedAt == m.CreatedAt &&
+	return d.Exists == m.Exists && d.Auto == m.Auto && d.Persistent == m.Persistent && d.Project == m.Project && d.CreatedAt == m.CreatedAt &&
 		d.ProtectThreshold == m.ProtectThreshold && sameMap(d.Metadata, m.Metadata) && proto.Equal(d.Selector, m.Selector) &&
 		slices.EqualFunc(d.Clusters, m.Clusters, func(a, b *messages.ServiceCluster) bool { return proto.Equal(a, b) })
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -19,6 +21,7 @@ func register(s State, in actors.Input, m *messages.RegisterEndpoints) (State, [
 	w := s.edit(in)
 	if len(m.Endpoints) > 0 {
 		persistent := m.Endpoints[0].Persistent
+		w.join()
 		switch {
 		case !w.exists():
 			if err := w.create(true, persistent); err != nil {
@@ -50,7 +53,7 @@ func checkRegister(s State, id string, m *messages.RegisterEndpoints) error {
 	if n := len(m.Endpoints); n > MaxEndpointsPerMessage {
 		return fmt.Errorf("%d endpoints at once; the limit is %d: %w", n, MaxEndpointsPerMessage, messages.Exhausted)
 	}
-	if m.Owner != "" && (!text(m.Owner, MaxOwnerChars) || strings.Index(m.Owner, "/") < 1) {
+	if m.Owner != "" && (!text(m.Owner, MaxOwnerChars) || strings.Index(m.Owner, "/") < 1 || strings.HasPrefix(m.Owner, serverMember+"/")) {
 		return fmt.Errorf("an owner is called MEMBER/CONNECTION, not %q: %w", m.Owner, messages.Invalid)
 	}
 	for _, e := range m.Endpoints {
@@ -71,7 +74,7 @@ func checkRegister(s State, id string, m *messages.RegisterEndpoints) error {
 	if n := len(m.Endpoints); persistent && n > MaxPersistent {
 		return fmt.Errorf("%d persistent endpoints at once; the limit is %d: %w", n, MaxPersistent, messages.Exhausted)
 	}
-	if s.exists() && s.kept.Persistent != persistent && s.live.held > 0 {
+	if s.exists() && s.kept.Persistent != persistent && s.live.held > s.guests() {
 		_, name, _ := strings.Cut(id, Separator)
 		//lint:ignore ST1005 clients know this sentence
 		return fmt.Errorf("Current service %s is %s service, can't register %s instance.: %w",
@@ -150,6 +153,9 @@ func (w *edit) merge(r, old, like *entry) {
 	if old != nil && r.e.Persistent && w.checked(r.e.Cluster) {
 		r.e.Healthy = old.e.Healthy
 	}
+	if old != nil && byItself(r.e) && byItself(old.e) && proto.Equal(old.e.Check, r.e.Check) {
+		r.e.Healthy = old.e.Healthy
+	}
 	if like.reg == nil {
 		return
 	}
@@ -189,6 +195,9 @@ func (w *edit) begin(r *entry) {
 		w.watch(r)
 	case r.e.Owner != "":
 		w.l.lease = w.l.lease.set(r.slot, forever, w.by)
+		if byItself(r.e) {
+			w.watchAlone(r)
+		}
 	default:
 		w.l.lease = w.l.lease.set(r.slot, w.now, w.by)
 		w.arm(r.slot, deadline(r.e, w.now))
@@ -208,7 +217,7 @@ func deregister(s State, in actors.Input, m *messages.DeregisterEndpoints) (Stat
 		if p == nil {
 			continue
 		}
-		if r := p.of(or(m.Owner, k.Owner)); r != nil && wanted(r.e, m.PersistentOnly, m.EphemeralOnly) {
+		if r := p.of(or(m.Owner, k.Owner)); r != nil && !isServer(r.e) && wanted(r.e, m.PersistentOnly, m.EphemeralOnly) {
 			w.remove(r)
 		}
 	}

@@ -109,6 +109,6 @@ func copyOf(e *messages.Endpoint) *messages.Endpoint {
 		Persistent: e.Persistent, Metadata: e.Metadata, Id: e.Id, App: e.App, Owner: e.Owner,
 		BeatIntervalMs: e.BeatIntervalMs, BeatTimeoutMs: e.BeatTimeoutMs, DeleteTimeoutMs: e.DeleteTimeoutMs,
 		RegisteredAt: e.RegisteredAt, Dialect: e.Dialect, StatusOverride: e.StatusOverride,
-		Document: e.Document, Status: e.Status,
+		Document: e.Document, Status: e.Status, Check: e.Check,
 	}
 }

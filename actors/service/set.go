@@ -57,6 +57,7 @@ func setService(s State, in actors.Input, m *messages.SetService) (State, []acto
 		k.Selector = m.Selector
 	}
 	w.assume(k)
+	w.evict()
 	return w.done()
 }
 
@@ -75,7 +76,7 @@ func checkSet(m *messages.SetService) error {
 // assume makes k what is stored, if it says anything new.
 func (w *edit) assume(k *kept) {
 	o := w.kept
-	seen := o.Persistent != k.Persistent || o.ProtectThreshold != k.ProtectThreshold || !sameMap(o.Metadata, k.Metadata) ||
+	seen := o.Persistent != k.Persistent || o.Project != k.Project || o.ProtectThreshold != k.ProtectThreshold || !sameMap(o.Metadata, k.Metadata) ||
 		!proto.Equal(o.Selector, k.Selector) || !slices.EqualFunc(o.Clusters, k.Clusters, func(a, b *messages.ServiceCluster) bool { return proto.Equal(a, b) })
 	if seen || o.Auto != k.Auto {
 		w.kept, w.visible = k, w.visible || seen

@@ -71,7 +71,7 @@ func (w *edit) save() {
 func (w *edit) saveChunk(n int) {
 	var c chunk
 	for slot := uint32(n * chunkSlots); slot < uint32(n+1)*chunkSlots; slot++ {
-		if r := w.l.slots.get(slot); r != nil && !r.e.Persistent {
+		if r := w.l.slots.get(slot); r != nil && !r.e.Persistent && !isServer(r.e) {
 			c.entries = append(c.entries, r)
 		}
 	}
@@ -97,7 +97,7 @@ func restore(s State, in actors.Input) State {
 	for _, r := range all {
 		w.insert(r)
 		w.begin(r)
-		if r.e.Owner != "" {
+		if r.e.Owner != "" && !isServer(r.e) {
 			owned[r.e.Owner] = append(owned[r.e.Owner], r.slot)
 		}
 	}
@@ -131,7 +131,12 @@ func (w *edit) stored() []*entry {
 	for _, r := range w.Persistent.All() {
 		all = append(all, r)
 	}
-	slices.SortFunc(all[first:], func(a, b *entry) int { return byAddress(a.e, b.e) })
+	for _, s := range w.Servers.All() {
+		all = append(all, s.Entries...)
+	}
+	slices.SortFunc(all[first:], func(a, b *entry) int {
+		return cmp.Or(byAddress(a.e, b.e), strings.Compare(a.e.Owner, b.e.Owner))
+	})
 	for i, r := range all[first:] {
 		c := *r
 		c.slot = w.l.used

@@ -15,9 +15,11 @@ import (
 // made again from it by an activation.
 type State struct {
 	kept       *kept
-	Persistent actors.Table[*entry] // by addressKey
-	Snapshot   actors.Table[*chunk] // ephemeral endpoints as they were some seconds ago, by chunkKey
-	live       *live                // nil until the first message
+	Persistent actors.Table[*entry]  // by addressKey
+	Snapshot   actors.Table[*chunk]  // ephemeral endpoints as they were some seconds ago, by chunkKey
+	Servers    actors.Table[*server] // what servers of the cloud have announced, by instance
+	Graves     actors.Graves         // of servers that have left or were refused, by the number of their word
+	live       *live                 // nil until the first message
 }
 
 // kept is what is stored of a service, but for its endpoints. Nobody changes one.
@@ -31,6 +33,7 @@ type kept struct {
 	Selector         *messages.Selector
 	Clusters         []*messages.ServiceCluster // that somebody has set, by name
 	CreatedAt        int64                      // Unix nanoseconds
+	Project          string                     // whose servers have made it, and alone use its name; empty: clients of the registry do
 
 	// High is above every revision that was ever told; an activation begins with it.
 	High int64
@@ -67,7 +70,10 @@ func Spec() actors.Kind {
 		Name: Kind,
 		Step: Step,
 		Tables: func(s *State) map[string]actors.Rows {
-			return map[string]actors.Rows{"endpoints": &s.Persistent, "snapshot": &s.Snapshot}
+			return map[string]actors.Rows{
+				"endpoints": &s.Persistent, "snapshot": &s.Snapshot,
+				"servers": &s.Servers, "line": &s.Graves.Line, "dead": &s.Graves.Dead,
+			}
 		},
 		Wake:   wake,
 		Keep:   needed,
@@ -87,7 +93,7 @@ func wake(s State) time.Time {
 // needed says whether somebody has to look after the service: endpoints that may
 // die, or itself when it is empty. It looks at what is stored alone.
 func needed(s State) bool {
-	return s.exists() && (s.kept.Auto || s.Persistent.Len() > 0 || s.Snapshot.Len() > 0)
+	return s.exists() && (s.kept.Auto || s.Persistent.Len() > 0 || s.Snapshot.Len() > 0 || s.Servers.Len() > 0)
 }
 
 func index(s State) []actors.Entry {
@@ -141,6 +147,11 @@ func (s *State) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, k); err != nil {
 		return err
 	}
+	rest := struct{ Graves actors.Graves }{}
+	if err := json.Unmarshal(raw, &rest); err != nil {
+		return err
+	}
+	s.Graves = rest.Graves
 	if k.ID != "" {
 		var err error
 		if k.namespace, k.group, k.name, err = Parse(k.ID); err != nil {

@@ -25,6 +25,8 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 		return keepOwners(s, in, m)
 	case *messages.RegisterEndpoints:
 		return register(s, in, m)
+	case *messages.AnnounceEndpoint:
+		return announce(s, in, m)
 	case *messages.DeregisterEndpoints:
 		return deregister(s, in, m)
 	case *messages.DropOwner:

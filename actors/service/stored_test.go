@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -33,6 +34,8 @@ func full(t *testing.T) *messages.Endpoint {
 			e.ProtoReflect().Set(f, protoreflect.ValueOfInt32(int32(i+1)))
 		case f.Kind() == protoreflect.Int64Kind:
 			e.ProtoReflect().Set(f, protoreflect.ValueOfInt64(1<<60+int64(i)))
+		case f.Kind() == protoreflect.MessageKind && f.Name() == "check":
+			e.Check = &messages.HealthCheck{Type: CheckHTTP, Path: "/", ExpectedCodes: []int32{200}, UseEndpointPort: true}
 		default:
 			t.Fatalf("field %s has a type that nobody writes", f.Name())
 		}
@@ -73,8 +76,8 @@ func TestKeptIsReadBack(t *testing.T) {
 		ID: testID, Exists: true, Auto: true, Persistent: true, ProtectThreshold: 0.5, Metadata: map[string]string{"a": "b"},
 		Selector:  &messages.Selector{Type: SelectorLabel, Expression: "x & y"},
 		Clusters:  []*messages.ServiceCluster{{Name: "c", Check: &messages.HealthCheck{Type: CheckHTTP, ExpectedCodes: []int32{200}}}},
-		CreatedAt: 1 << 60, High: 1 << 50, Endpoints: 3, Healthy: 2, ClusterCount: 1,
-	}}
+		CreatedAt: 1 << 60, High: 1 << 50, Endpoints: 3, Healthy: 2, ClusterCount: 1, Project: "p",
+	}, Graves: actors.Graves{}.Bury(actors.Grave{ID: "i"})}
 	raw, err := s.AppendJSON(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +91,7 @@ func TestKeptIsReadBack(t *testing.T) {
 		t.Errorf("read is %s, written was %s", again, raw)
 	}
 	var fields map[string]any
-	if err := json.Unmarshal(raw, &fields); err != nil || len(fields) != 13 {
+	if err := json.Unmarshal(raw, &fields); err != nil || len(fields) != 15 {
 		t.Errorf("%d fields are written: %v", len(fields), err)
 	}
 }

@@ -89,7 +89,7 @@ func (w *edit) updated(old *messages.Endpoint, m *messages.UpdateEndpoints) (*me
 	e := copyOf(old)
 	if m.Healthy != nil {
 		states := e.Status != "" && (m.Status != nil || m.StatusOverride != nil)
-		if e.Persistent && w.checked(e.Cluster) || !e.Persistent && e.Owner == "" && !states {
+		if e.Persistent && w.checked(e.Cluster) || byItself(e) || !e.Persistent && e.Owner == "" && !states {
 			return nil, fmt.Errorf("the health of %s:%d is checked, nobody can set it: %w", e.Ip, e.Port, messages.Invalid)
 		}
 		e.Healthy = *m.Healthy

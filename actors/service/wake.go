@@ -50,6 +50,8 @@ func (w *edit) expire() {
 			w.l.armed = w.l.armed.set(slot, 0, w.by)
 			if r := w.l.slots.get(slot); r.e.Persistent {
 				probes = w.probe(probes, r)
+			} else if byItself(r.e) {
+				probes = w.probeAlone(probes, r)
 			} else {
 				w.look(r)
 			}
@@ -98,7 +100,8 @@ func deadline(e *messages.Endpoint, last int64) int64 {
 	return last + in.Milliseconds()
 }
 
-// health shows an endpoint as healthy or not. It is not stored for that.
+// health shows an endpoint as healthy or not. It is not stored for that, but
+// of a server: it would have to begin anew wherever the service moves.
 func (w *edit) health(r *entry, healthy bool) *entry {
 	if r.e.Healthy == healthy {
 		return r
@@ -110,6 +113,9 @@ func (w *edit) health(r *entry, healthy bool) *entry {
 		next.reg = r.registered() // which remembers what it said of its health
 	}
 	w.replace(r, next, false)
+	if isServer(next.e) {
+		w.keepRow(nil, next)
+	}
 	return next
 }
 
