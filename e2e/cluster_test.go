@@ -33,12 +33,16 @@ type trio struct {
 	nodes  []*cloud
 }
 
-func newTrio(t *testing.T) *trio {
+// newTrio starts them; more are further arguments of each.
+func newTrio(t *testing.T, more ...[]string) *trio {
 	t.Helper()
 	c := &trio{t: t, consul: consultest.Start(t, consultest.Options{}), prefix: "troupe"}
 	for i := range clusterNodes {
 		n := &cloud{t: t, data: t.TempDir(), log: &tail{}}
 		args := c.nodeArgs(fmt.Sprintf("node%d", i+1), n.data)
+		if i < len(more) {
+			args = append(args, more[i]...)
+		}
 		if i == 0 {
 			c.troupe("cluster", "init", "--consul", c.address(), "--data", n.data, "--name", "node1")
 		} else {
