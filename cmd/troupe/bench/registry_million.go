@@ -32,6 +32,7 @@ const (
 	beatEvery        = 5 * time.Second
 	beatRounds       = 4
 	registersAtOnce  = 8
+	patience         = 5 * time.Minute
 	registerTime     = time.Minute // for those of one service, on a machine that others use too
 )
 
@@ -156,11 +157,14 @@ func eachService(do func(n int) error) error {
 }
 
 // endpoints are those of one service, kept by beats; none shares a text with another.
+// They wait longer for the first beat than others do: on a busy machine it takes a
+// while until all of them are there.
 func endpoints(of int) []*messages.Endpoint {
 	all := make([]*messages.Endpoint, millionEndpoints)
 	for i := range all {
 		all[i] = &messages.Endpoint{
 			Ip: address(i), Port: 8080, Cluster: "DEFAULT", Weight: 1, Enabled: true, Healthy: true, Dialect: "nacos",
+			BeatTimeoutMs: patience.Milliseconds(), DeleteTimeoutMs: 2 * patience.Milliseconds(),
 			Metadata: map[string]string{"version": fmt.Sprintf("1.%d", of)},
 		}
 	}
