@@ -21,6 +21,7 @@ func (c Claim) AppendJSON(b []byte) ([]byte, error) {
 	o.Uint("Seq", c.Seq)
 	o.BoolIf("Untold", c.Untold)
 	o.BoolIf("Looking", c.Looking)
+	o.BoolIf("Follow", c.Follow)
 	o.BoolIf("Stray", c.Stray)
 	if c.Refused != 0 {
 		o.Uint("Refused", c.Refused)
@@ -40,6 +41,7 @@ func (s State) AppendJSON(b []byte) ([]byte, error) {
 	o.Int("Instances", int64(s.Instances))
 	o.Int("Working", int64(s.Working))
 	o.Int("Untold", int64(s.Untold))
+	o.IntIf("Followers", int64(s.Followers))
 	encode.Value(&o, "Graves", s.Graves)
 	return o.Close()
 }

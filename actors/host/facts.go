@@ -10,6 +10,7 @@ import (
 // connected reconciles: the hypervisor says what is there, the claims say what
 // should be. Orders under way are given to the driver again.
 func connected(s State, now time.Time, m *messages.HostConnected) (State, []actors.Effect, error) {
+	was := s.down()
 	s.Up, s.LostReason = true, ""
 	s = s.describe(now, func(c *messages.HostView) {
 		c.Inventory, c.AvailabilityZone, c.LostAt = m.Inventory, m.AvailabilityZone, 0
@@ -27,17 +28,19 @@ func connected(s State, now time.Time, m *messages.HostConnected) (State, []acto
 			s = s.with(id, changed(c, d))
 		}
 	}
+	s, _ = s.tellFollowers(was)
 	return s, outstanding(s), nil
 }
 
 // lost notes since when the host is down: whoever lists it should see so, also
 // where its node is gone, and it is what an instance is let go by.
-func lost(s State, now time.Time, m *messages.HostLost) State {
+func lost(s State, now time.Time, m *messages.HostLost) (State, []actors.Effect) {
+	was := s.down()
 	s.Up, s.LostReason = false, m.Reason
 	if c := s.card(); c != nil && c.LostAt == 0 {
 		s = s.describe(now, func(c *messages.HostView) { c.LostAt = now.UnixNano() })
 	}
-	return s
+	return s.tellFollowers(was)
 }
 
 func differs(c Claim, d *messages.DomainSeen) bool {

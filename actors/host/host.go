@@ -29,6 +29,7 @@ type State struct {
 	Instances int32
 	Working   int32 // claims with an order under way
 	Untold    int32 // other claims with a fact to find out or to tell
+	Followers int32 `json:",omitempty"` // claims whose instances hear when the host goes down
 	Graves    actors.Graves
 	Claims    actors.Table[Claim]              `json:"-"`
 	Card      actors.Table[*messages.HostView] `json:"-"`
@@ -77,6 +78,7 @@ type Claim struct {
 	Seq       uint64              // numbers the facts about this instance
 	Untold    bool                `json:",omitempty"` // a fact no order asked for waits to be taken
 	Looking   bool                `json:",omitempty"` // the driver is to look what became of the domain
+	Follow    bool                `json:",omitempty"` // the instance hears when the host goes down
 	Stray     bool                `json:",omitempty"` // found on the hypervisor, never claimed
 	Refused   uint64              `json:",omitempty"` // the newest build that was refused, for what is still here
 	ErrorKind messages.ErrorKind  `json:",omitempty"` // how the latest order ended
@@ -88,6 +90,7 @@ func Spec() actors.Kind {
 	return actors.Spec[State]{
 		Name: Kind, Step: Step, Outstanding: outstanding,
 		Busy:  func(s State) bool { return s.Working+s.Untold > 0 },
+		Keep:  func(s State) bool { return s.Followers > 0 }, // else nobody would say that its node died
 		Index: index,
 		SameIndex: func(before, after State) bool {
 			return before.Name == after.Name && before.card() == after.card()
@@ -109,7 +112,10 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 	case *messages.HostConnected:
 		return published(connected(s, in.Now, m))
 	case *messages.HostLost:
-		return published(lost(s, in.Now, m), nil, nil)
+		s, effects := lost(s, in.Now, m)
+		return published(s, effects, nil)
+	case *messages.FollowHost:
+		return follow(s, m)
 	case *messages.DomainObserved:
 		return observed(s, m)
 	case *messages.ReportTaken:
@@ -200,6 +206,7 @@ func report(s State, id string, c Claim) *messages.DomainReported {
 		InstanceId: id, Host: s.Name, HypervisorHostname: s.card().GetInventory().GetHypervisorHostname(),
 		Order: c.Order, Seq: c.Seq, Ended: true,
 		Power: c.Power, Absent: c.Absent, ErrorKind: c.ErrorKind, Error: c.Error,
+		HostDown: s.down(), Followed: c.Follow,
 	}
 }
 
@@ -250,6 +257,7 @@ func set(s State, now time.Time, m *messages.SetHost) (State, []actors.Effect, e
 	if s.card() == nil {
 		return s, nil, fmt.Errorf("there is no host %s: %w", s.Name, messages.NotFound)
 	}
+	was := s.down()
 	s = s.describe(now, func(c *messages.HostView) {
 		if m.Disabled != nil {
 			c.Disabled = *m.Disabled
@@ -264,5 +272,6 @@ func set(s State, now time.Time, m *messages.SetHost) (State, []actors.Effect, e
 			c.ForcedDown = *m.ForcedDown
 		}
 	})
-	return s, []actors.Effect{actors.Reply{Message: view(s, now)}}, nil
+	s, effects := s.tellFollowers(was)
+	return s, append(effects, actors.Reply{Message: view(s, now)}), nil
 }

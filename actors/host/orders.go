@@ -107,6 +107,7 @@ func build(s State, now time.Time, m *messages.OrderHost) (State, []actors.Effec
 func working(c Claim, m *messages.OrderHost) Claim {
 	c.Order, c.Kind, c.GraceMS, c.Spec, c.Working = m.Order, m.Kind, m.GraceMs, m.Spec, true
 	c.ErrorKind, c.Error, c.Untold, c.Looking = 0, "", false, false
+	c.Follow = c.Follow || m.Follow
 	return c
 }
 
@@ -218,6 +219,9 @@ func (s State) count(c Claim, n int32) State {
 	s.VCPUs += n * c.VCPUs
 	s.RAMMiB += int64(n) * c.RAMMiB
 	s.DiskGiB += int64(n) * c.DiskGiB
+	if c.Follow {
+		s.Followers += n
+	}
 	switch {
 	case c.Working:
 		s.Working += n
