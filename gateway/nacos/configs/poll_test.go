@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -273,6 +274,14 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
+// memory is what is alive, and stacks.
+func memory() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
+}
+
 // TestManyPolls: 10,000 clients listen to one key, and each is told of a change.
 func TestManyPolls(t *testing.T) {
 	const many = 10_000
@@ -286,7 +295,7 @@ func TestManyPolls(t *testing.T) {
 	server := &http.Server{Handler: w.Server}
 	go func() { _ = server.Serve(lines) }() // until it is closed
 	defer server.Close()
-	conns := make([]net.Conn, many)
+	conns, before := make([]net.Conn, many), memory()
 	for i := range conns {
 		conns[i] = lines.dial()
 		defer conns[i].Close()
@@ -295,6 +304,7 @@ func TestManyPolls(t *testing.T) {
 		}
 	}
 	w.listening(t, many)
+	t.Logf("a poll that waits holds %d bytes, with its connection in memory", (memory()-before)/many)
 	began := time.Now()
 	w.publish(t, "a", "g", "two")
 	for i, c := range conns {
