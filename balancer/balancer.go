@@ -56,6 +56,7 @@ type Balancer struct {
 	outliers Outliers
 	epoch    time.Time
 	clock    func() int64
+	roughly  atomic.Int64 // the time of a call of late, for who need not know it better
 
 	budget *Budget
 	times  recent // of all servers
@@ -66,7 +67,7 @@ type Balancer struct {
 	mu        sync.Mutex
 	list      []*Server
 	known     map[string]*remembered
-	zones     map[string]*atomic.Int64
+	zones     map[string]*zoneCounter
 	timer     *time.Timer
 	emptied   int64 // since when lists have been empty; 0: they are not
 	interval  int64 // when success rates are looked at next
@@ -85,7 +86,7 @@ type remembered struct {
 func New(name string, c Config) *Balancer {
 	b := &Balancer{
 		name: name, config: c, circuit: DefaultCircuit, outliers: DefaultOutliers, epoch: time.Now(),
-		first: make(chan struct{}), budget: NewBudget(DefaultRatio, DefaultReserve), known: map[string]*remembered{}, zones: map[string]*atomic.Int64{},
+		first: make(chan struct{}), budget: NewBudget(DefaultRatio, DefaultReserve), known: map[string]*remembered{}, zones: map[string]*zoneCounter{},
 	}
 	if c.Now != nil {
 		b.epoch = c.Now()
@@ -102,7 +103,7 @@ func New(name string, c Config) *Balancer {
 		b.config.Rule = &ZoneAvoidance{}
 	}
 	b.plan = plan{slow: c.SlowStart, panicAt: max(cmp.Or(c.Panic, DefaultPanic), 0), ownZone: c.Zone, filter: c.Filter, counters: b.zoneCounter}
-	b.set.Store(&Set{Own: -1})
+	b.set.Store(&Set{Own: -1, rule: b.config.Rule})
 	return b
 }
 
@@ -122,12 +123,21 @@ func (b *Balancer) now() int64 {
 	return int64(time.Since(b.epoch))
 }
 
+// noted is now, which is noted for those who need not know it exactly.
+func (b *Balancer) noted() int64 {
+	now := b.now()
+	if now-b.roughly.Load() >= int64(time.Millisecond) {
+		b.roughly.Store(now)
+	}
+	return now
+}
+
 func (b *Balancer) quantile(q float64) time.Duration { return b.times.quantiles(q)[0] }
 
-func (b *Balancer) zoneCounter(zone string) *atomic.Int64 {
+func (b *Balancer) zoneCounter(zone string) *zoneCounter {
 	c := b.zones[zone]
 	if c == nil {
-		c = &atomic.Int64{}
+		c = &zoneCounter{}
 		b.zones[zone] = c
 	}
 	return c
@@ -136,6 +146,7 @@ func (b *Balancer) zoneCounter(zone string) *atomic.Int64 {
 // rebuild makes the set of now, under the lock.
 func (b *Balancer) rebuild(now int64) {
 	set, again := b.plan.build(b.list, now)
+	set.rule = b.config.Rule
 	if p, ok := b.config.Rule.(Preparer); ok && len(set.Servers) > 0 {
 		set.table = p.Prepare(set, now)
 	}
@@ -239,9 +250,9 @@ func (b *Balancer) Choose(r *Request) (*Server, error) {
 	if len(set.Servers) == 0 {
 		return nil, fmt.Errorf("%w for %s", ErrNoServer, b.name)
 	}
-	r.clock = b.clock
+	r.of = b
 	for range maxDraws {
-		s := b.config.Rule.Choose(set, r)
+		s := set.rule.Choose(set, r)
 		if s == nil {
 			break
 		}
@@ -309,6 +320,16 @@ func (b *Balancer) Stats() []Stats {
 	}
 	slices.SortFunc(all, func(x, y Stats) int { return cmp.Compare(x.ID, y.ID) })
 	return all
+}
+
+// SetRule has calls from now on go by another rule.
+func (b *Balancer) SetRule(rule Rule) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.config.Rule = rule
+	if !b.closed {
+		b.rebuild(b.now())
+	}
 }
 
 // SetAlive says what a ping has found.

@@ -23,18 +23,21 @@ type Call struct {
 
 // Begin counts a call to s as under way. It has to be ended, once.
 func (b *Balancer) Begin(s *Server) Call {
-	now := b.now()
+	now := b.noted()
 	s.begin(now)
 	s.zone.Add(1)
 	return Call{s, b, now}
 }
 
 // End says what became of the call.
-func (c Call) End(r Result) { c.end(r, c.b.now()-c.began) }
-
-// end says what became of the call, which was answered after took nanoseconds.
-func (c Call) end(r Result, took int64) {
+func (c Call) End(r Result) {
 	now := c.b.now()
+	c.end(r, now-c.began, now)
+}
+
+// end says what has now become of the call, which was answered after took
+// nanoseconds.
+func (c Call) end(r Result, took, now int64) {
 	s := c.Server
 	s.zone.Add(-1)
 	answered := r == OK || r == Failed

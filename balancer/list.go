@@ -73,5 +73,5 @@ func (b *Balancer) adopt(key string, e Endpoint, now int64) *Server {
 	if r.left != 0 {
 		r.left, r.added = 0, now
 	}
-	return &Server{Endpoint: e, history: r.history, id: key, added: r.added, zone: b.zoneCounter(e.Zone)}
+	return &Server{Endpoint: e, history: r.history, id: key, address: e.Address(), added: r.added, zone: b.zoneCounter(e.Zone)}
 }

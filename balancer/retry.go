@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -43,7 +44,8 @@ func (r *Retry) next() int {
 // RetryBudget. Safe for concurrent use.
 type Budget struct {
 	ratio    float64
-	reserve  float64 // repetitions a second that are always allowed
+	reserve  float64      // repetitions a second that are always allowed
+	calls    atomic.Int64 // that are not counted in tokens yet
 	mu       sync.Mutex
 	tokens   float64
 	refilled time.Time
@@ -64,15 +66,12 @@ func NewBudget(ratio, reserve float64) *Budget {
 // most keeps what was not used for a window.
 func (b *Budget) most() float64 { return max(b.reserve*budgetWindow.Seconds(), 1000*b.ratio) }
 
-func (b *Budget) deposit() {
-	b.mu.Lock()
-	b.tokens = min(b.tokens+b.ratio, b.most())
-	b.mu.Unlock()
-}
+func (b *Budget) deposit() { b.calls.Add(1) }
 
 func (b *Budget) withdraw(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.tokens = min(b.tokens+b.ratio*float64(b.calls.Swap(0)), b.most())
 	if !b.refilled.IsZero() {
 		b.tokens = min(b.tokens+b.reserve*max(now.Sub(b.refilled).Seconds(), 0), b.most())
 	}
@@ -139,8 +138,15 @@ func (b *Balancer) attempts(retry *Retry, r Request) attempts {
 
 // first chooses the first server.
 func (a *attempts) first() error {
-	a.b.budget.deposit()
+	a.budget().deposit()
 	return a.choose()
+}
+
+func (a *attempts) budget() *Budget {
+	if a.retry.Budget != nil {
+		return a.retry.Budget
+	}
+	return a.b.budget
 }
 
 func (a *attempts) choose() (err error) {
@@ -157,11 +163,7 @@ func (a *attempts) again(ctx context.Context, err error, safe bool) bool {
 	if a.same == 0 && a.servers == 0 {
 		return false
 	}
-	budget := a.b.budget
-	if a.retry.Budget != nil {
-		budget = a.retry.Budget
-	}
-	if !budget.withdraw(time.Now()) {
+	if !a.budget().withdraw(time.Now()) {
 		return false
 	}
 	if a.tries++; a.tries > 1 && a.retry.Sleep > 0 && !pauseFor(ctx, a.retry.Sleep<<min(a.tries-2, maxDoublings)) {

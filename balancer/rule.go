@@ -36,13 +36,22 @@ type Request struct {
 	// balancer has looked.
 	Now int64
 
-	clock func() int64
+	of *Balancer
 }
 
 // Time is Now, looked up when it is first wanted.
 func (r *Request) Time() int64 {
-	if r.Now == 0 && r.clock != nil {
-		r.Now = r.clock()
+	if r.Now == 0 && r.of != nil {
+		r.Now = r.of.clock()
+	}
+	return r.Now
+}
+
+// roughly is Time, or the time of a call of late: asking a clock takes longer than
+// choosing.
+func (r *Request) roughly() int64 {
+	if r.Now == 0 && r.of != nil {
+		return r.of.roughly.Load()
 	}
 	return r.Now
 }
@@ -74,10 +83,15 @@ func (d Draw) word() uint64 {
 
 func power(x, y float64) float64 { return math.Pow(x, y) }
 
-// turn is a counter that many goroutines take their turn by.
-type turn struct{ n atomic.Uint64 }
+// turn is a counter that many goroutines take their turn by, on a cache line of its
+// own.
+type turn struct {
+	_ [56]byte
+	n atomic.Uint64
+	_ [56]byte
+}
 
-func (t *turn) next(n int) int { return int(t.n.Add(1) % uint64(n)) }
+func (t *turn) next(n int) int { return int(uint32(t.n.Add(1)) % uint32(n)) }
 
 // RoundRobin takes one server after the other, whatever their weights are. Ribbon's
 // RoundRobinRule.

@@ -1,5 +1,7 @@
 package balancer
 
+import "math"
+
 // P2C draws two servers and takes the one with fewer calls under way for its
 // weight: nearly as good as looking at all, at no cost, and without a herd running
 // to the same one. Source: Mitzenmacher, The Power of Two Choices in Randomized
@@ -9,17 +11,11 @@ type P2C struct{ Draw Draw }
 // Choose implements Rule.
 func (r *P2C) Choose(set *Set, _ *Request) *Server {
 	i, j := r.Draw.two(len(set.Servers))
-	a, b := set.Servers[i], set.Servers[j]
-	if set.even {
-		if b.active.Load() < a.active.Load() {
-			return b
-		}
-		return a
+	a, b := set.hot[i].active.Load(), set.hot[j].active.Load()
+	if set.even && b < a || !set.even && float64(b+1)*set.weights[i] < float64(a+1)*set.weights[j] {
+		i = j
 	}
-	if float64(b.active.Load()+1)*set.weights[i] < float64(a.active.Load()+1)*set.weights[j] {
-		return b
-	}
-	return a
+	return set.Servers[i]
 }
 
 // two draws two different places of n; of one, twice the same.
@@ -27,7 +23,10 @@ func (d Draw) two(n int) (int, int) {
 	if n < 2 {
 		return 0, 0
 	}
-	i, j := d.below(n), d.below(n-1)
+	// One word is chance enough for both: multiplied, its halves are less than n and
+	// than n-1, and as even as they need to be.
+	w := d.word()
+	i, j := int(w>>32*uint64(n)>>32), int(w&math.MaxUint32*uint64(n-1)>>32)
 	if j >= i {
 		j++
 	}
@@ -42,16 +41,15 @@ type PeakEWMA struct{ Draw Draw }
 // Choose implements Rule.
 func (r *PeakEWMA) Choose(set *Set, q *Request) *Server {
 	i, j := r.Draw.two(len(set.Servers))
-	a, b := set.Servers[i], set.Servers[j]
-	now := q.Time()
-	x, y := a.cost(now), b.cost(now)
+	now := q.roughly()
+	x, y := set.hot[i].cost(now), set.hot[j].cost(now)
 	if !set.even {
 		x, y = x*set.weights[j], y*set.weights[i]
 	}
 	if y < x {
-		return b
+		i = j
 	}
-	return a
+	return set.Servers[i]
 }
 
 // BestAvailable takes the server with the fewest calls under way of all: Ribbon's
@@ -62,13 +60,15 @@ type BestAvailable struct{ turn turn }
 func (r *BestAvailable) Choose(set *Set, _ *Request) *Server {
 	n := len(set.Servers)
 	start := r.turn.next(n) // or the first would get all that is even
-	best := set.Servers[start]
-	least := best.active.Load()
-	for i := 1; i < n; i++ {
-		s := set.Servers[(start+i)%n]
-		if a := s.active.Load(); a < least {
-			best, least = s, a
+	best, least := start, set.hot[start].active.Load()
+	for i := start + 1; i < start+n && least > 0; i++ {
+		at := i
+		if at >= n {
+			at -= n
+		}
+		if a := set.hot[at].active.Load(); a < least {
+			best, least = at, a
 		}
 	}
-	return best
+	return set.Servers[best]
 }

@@ -44,16 +44,19 @@ type ZoneAvoidance struct {
 	turn   turn
 }
 
-func (r *ZoneAvoidance) policy() ZonePolicy {
-	if r.Policy == (ZonePolicy{}) {
-		return DefaultZonePolicy
-	}
-	return r.Policy
-}
+// Prepare implements Preparer.
+func (r *ZoneAvoidance) Prepare(set *Set, _ int64) any { return newZoneTable(set, r.Policy) }
 
 // Choose implements Rule.
 func (r *ZoneAvoidance) Choose(set *Set, q *Request) *Server {
-	zones := r.policy().of(set, r.Draw)
+	table, _ := set.table.(*zoneTable)
+	if table == nil {
+		return nil
+	}
+	zones := table.available(r.Draw)
+	if zones == table.all && r.Limit <= 0 {
+		return set.Servers[r.turn.next(len(set.Servers))]
+	}
 	count := 0
 	for left := zones; left != 0; left &= left - 1 {
 		z := &set.Zones[bits.TrailingZeros64(left)]
@@ -69,26 +72,6 @@ func (r *ZoneAvoidance) Choose(set *Set, q *Request) *Server {
 		}
 	}
 	return (&AvailabilityFiltering{Limit: r.Limit}).Choose(set, q)
-}
-
-// of is the set of zones that calls may go to now.
-func (p ZonePolicy) of(set *Set, d Draw) uint64 {
-	if len(set.Zones) <= fewZones {
-		var loads [fewZones]zoneLoad
-		return p.ofAll(set, loads[:0], d)
-	}
-	var loads [maxZones]zoneLoad
-	return p.ofAll(set, loads[:0], d)
-}
-
-// fewZones is how many zones there mostly are at most.
-const fewZones = 6
-
-func (p ZonePolicy) ofAll(set *Set, loads []zoneLoad, d Draw) uint64 {
-	for i := range set.Zones {
-		loads = append(loads, set.Zones[i].load())
-	}
-	return p.available(loads, d)
 }
 
 // at is the i-th server of some zones.
@@ -114,21 +97,26 @@ type ZoneAware struct {
 }
 
 type zoneRules struct {
+	table *zoneTable
 	sets  []*Set // one a zone
 	rules []Rule
 }
 
 // Prepare implements Preparer.
 func (r *ZoneAware) Prepare(set *Set, now int64) any {
-	made := &zoneRules{}
+	made := &zoneRules{table: newZoneTable(set, r.Policy)}
 	for _, z := range set.Zones {
-		rule := Rule(&AvailabilityFiltering{})
+		// It begins anywhere: sets may follow each other so fast that only their first
+		// servers would ever be chosen.
+		own := &AvailabilityFiltering{}
+		own.turn.n.Store(uint64(r.Draw.below(1 << 16)))
+		rule := Rule(own)
 		if r.Rule != nil {
 			rule = r.Rule()
 		}
 		part := &Set{
 			Servers: set.Servers[z.First:z.End], All: set.All, Own: -1, Panic: set.Panic,
-			weights: set.weights[z.First:z.End], even: set.even, trials: set.trials,
+			weights: set.weights[z.First:z.End], hot: set.hot[z.First:z.End], even: set.even, trials: set.trials,
 		}
 		if p, ok := rule.(Preparer); ok && len(part.Servers) > 0 {
 			part.table = p.Prepare(part, now)
@@ -144,18 +132,19 @@ func (r *ZoneAware) Choose(set *Set, q *Request) *Server {
 	if made == nil {
 		return nil
 	}
-	policy := r.Policy
-	if policy == (ZonePolicy{}) {
-		policy = DefaultZonePolicy
+	zones, n := made.table.available(r.Draw), 0
+	for left := zones; left != 0; left &= left - 1 {
+		n += len(made.sets[bits.TrailingZeros64(left)].Servers)
 	}
-	zones := policy.of(set, r.Draw)
-	var loads [maxZones]zoneLoad
-	for i := range set.Zones {
-		loads[i].servers = set.Zones[i].End - set.Zones[i].First
-	}
-	i, ok := drawZone(loads[:len(set.Zones)], zones, r.Draw)
-	if !ok {
+	if n == 0 {
 		return nil
 	}
-	return made.rules[i].Choose(made.sets[i], q)
+	at := r.Draw.below(n)
+	for left := zones; left != 0; left &= left - 1 {
+		i := bits.TrailingZeros64(left)
+		if at -= len(made.sets[i].Servers); at < 0 {
+			return made.rules[i].Choose(made.sets[i], q)
+		}
+	}
+	return nil
 }

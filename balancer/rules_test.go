@@ -222,7 +222,13 @@ func TestZonesAvailable(t *testing.T) {
 		{"load counts on those that get calls", []zoneLoad{{4, 2, 1}, {4, 0, 1}}, 0b10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := DefaultZonePolicy.available(c.zones, first); got != c.want {
+			set := &Set{}
+			for _, z := range c.zones {
+				active := &zoneCounter{}
+				active.Store(z.active)
+				set.Zones = append(set.Zones, Zone{All: z.servers, Absent: z.tripped, active: active})
+			}
+			if got := newZoneTable(set, ZonePolicy{}).available(first); got != c.want {
 				t.Errorf("zones %b, want %b", got, c.want)
 			}
 		})

@@ -11,13 +11,23 @@ import (
 type Server struct {
 	Endpoint
 	*history
-	id    string        // Endpoint.key
-	added int64         // when it came into use, for slow start
-	zone  *atomic.Int64 // calls under way in its zone
+	id      string       // Endpoint.key
+	address string       // HOST:PORT
+	added   int64        // when it came into use, for slow start
+	zone    *zoneCounter // calls under way in its zone
 }
+
+// Address is HOST:PORT.
+func (s *Server) Address() string { return s.address }
 
 // Key is what tells the server from others of its service.
 func (s *Server) Key() string { return s.id }
+
+// zoneCounter counts the calls under way in a zone, on a cache line of its own.
+type zoneCounter struct {
+	atomic.Int64
+	_ [56]byte
+}
 
 // history is what outlives changes of an endpoint's description.
 type history struct {

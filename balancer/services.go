@@ -3,6 +3,8 @@ package balancer
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
@@ -28,6 +30,9 @@ type Services struct {
 	Snapshots string
 	// Failed is told what went wrong where nobody waits for it; nil: nobody is.
 	Failed func(service string, err error)
+
+	base   sync.Once
+	client *http.Transport
 
 	mu     sync.Mutex
 	known  map[string]*service
@@ -181,4 +186,31 @@ func (s *Services) Close() {
 	}
 	s.mu.Unlock()
 	s.tasks.Wait()
+	s.transport().CloseIdleConnections()
+}
+
+// transport makes the requests of those who have none of their own.
+func (s *Services) transport() *http.Transport {
+	s.base.Do(func() { s.client = NewBase() })
+	return s.client
+}
+
+// Limits of NewBase.
+const (
+	connectTime = 2 * time.Second  // Ribbon's ConnectTimeout
+	keptConns   = 50               // idle ones to each server: MaxHttpConnectionsPerHost
+	keptInAll   = 2000             // over all servers
+	keptTime    = 30 * time.Second // ConnIdleEvictTimeMilliSeconds
+	maxHeaders  = 256 << 10        // bytes of an answer's headers
+)
+
+// NewBase is a http.Transport for requests to many servers that come and go: it gives
+// up on those that do not answer soon, keeps some connections to each, and asks no
+// proxy.
+func NewBase() *http.Transport {
+	d := net.Dialer{Timeout: connectTime, KeepAlive: 15 * time.Second}
+	return &http.Transport{
+		DialContext: d.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: connectTime, ExpectContinueTimeout: time.Second,
+		MaxIdleConns: keptInAll, MaxIdleConnsPerHost: keptConns, IdleConnTimeout: keptTime, MaxResponseHeaderBytes: maxHeaders,
+	}
 }

@@ -3,7 +3,6 @@ package balancer
 import (
 	"cmp"
 	"slices"
-	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +23,8 @@ type Set struct {
 	even    bool      // weights are all the same
 	trials  bool      // some of Servers get one call only, to see whether they are back
 	table   any       // what the rule has prepared
+	rule    Rule
+	hot     []*stats // of Servers: what rules look at, without a detour
 }
 
 // Zone is the part of a Set that is in one zone.
@@ -31,11 +32,7 @@ type Zone struct {
 	Name        string
 	First, End  int // Servers[First:End]
 	All, Absent int // servers on the list, and those of them that get no calls
-	active      *atomic.Int64
-}
-
-func (z *Zone) load() zoneLoad {
-	return zoneLoad{servers: z.All, tripped: z.Absent, active: max(z.active.Load(), 0)}
+	active      *zoneCounter
 }
 
 // Weight is the weight of Servers[i] now, as slow start has it.
@@ -58,7 +55,7 @@ type plan struct {
 	panicAt  float64 // share of good servers below which badness is ignored
 	ownZone  string
 	filter   Filter
-	counters func(zone string) *atomic.Int64
+	counters func(zone string) *zoneCounter
 }
 
 // build makes the set of now, and says when it has to be built again at the
@@ -145,9 +142,10 @@ const rampStep = int64(time.Second)
 
 // weigh works out weights, and says when they will have changed.
 func (p *plan) weigh(set *Set, now int64) (again int64) {
-	set.weights = make([]float64, len(set.Servers))
+	set.weights, set.hot = make([]float64, len(set.Servers)), make([]*stats, len(set.Servers))
 	set.even = true
 	for i, s := range set.Servers {
+		set.hot[i] = &s.stats
 		share := p.slow.share(now - max(s.added, s.healed.Load()))
 		if share < 1 {
 			again = now + rampStep

@@ -31,65 +31,86 @@ const sameLoad = 0.000001
 // maxZones bounds the zones that are told apart: the sets of them are bits.
 const maxZones = 64
 
-// available is the set of zones that calls may go to, as bits.
-func (p ZonePolicy) available(zones []zoneLoad, draw Draw) uint64 {
-	all := uint64(1)<<len(zones) - 1
-	if len(zones) == maxZones {
-		all = ^uint64(0)
-	}
-	if len(zones) < 2 {
-		return all
-	}
-	left, worst, limited, highest := all, uint64(0), false, 0.0
-	for i, z := range zones {
-		bit := uint64(1) << i
-		if z.servers == 0 {
-			left &^= bit
-			limited = true
-			continue
-		}
-		load := z.load()
-		if load < 0 || float64(z.tripped)/float64(z.servers) >= p.Blackout {
-			left &^= bit
-			limited = true
-			continue
-		}
-		switch d := load - highest; {
-		case d > -sameLoad && d < sameLoad:
-			worst |= bit
-		case d > 0:
-			highest, worst = load, bit
-		}
-	}
-	if highest < p.TriggeringLoad && !limited {
-		return all
-	}
-	// Ribbon may drop the last zone that is left, and then falls back to all of them.
-	if drop, ok := drawZone(zones, worst, draw); ok && left&^(uint64(1)<<drop) != 0 {
-		left &^= uint64(1) << drop
-	}
-	return left
+// zoneTable is what stands firm of the choice of zones while a set does: only the
+// calls under way change meanwhile.
+type zoneTable struct {
+	policy  ZonePolicy
+	zones   []zoneEntry
+	all     uint64
+	left    uint64 // all but those with nobody who gets calls
+	limited bool   // there are such
 }
 
-// drawZone draws one of the zones of set, each as likely as it has servers.
-func drawZone(zones []zoneLoad, set uint64, draw Draw) (int, bool) {
-	n := 0
-	for i, z := range zones {
-		if set&(1<<i) != 0 {
-			n += z.servers
-		}
+type zoneEntry struct {
+	active  *zoneCounter
+	bit     uint64
+	share   float64 // of a call that each server bears
+	servers int
+}
+
+func newZoneTable(set *Set, p ZonePolicy) *zoneTable {
+	if p == (ZonePolicy{}) {
+		p = DefaultZonePolicy
 	}
-	if n == 0 {
-		return 0, false
-	}
-	at := draw.below(n)
-	for i, z := range zones {
-		if set&(1<<i) == 0 {
+	t := &zoneTable{policy: p}
+	for i := range set.Zones {
+		z, bit := &set.Zones[i], uint64(1)<<i
+		t.all |= bit
+		if z.All == 0 || z.Absent >= z.All || float64(z.Absent)/float64(z.All) >= p.Blackout {
+			t.limited = true
 			continue
 		}
-		if at -= z.servers; at < 0 {
-			return i, true
+		t.left |= bit
+		t.zones = append(t.zones, zoneEntry{z.active, bit, 1 / float64(z.All-z.Absent), z.All})
+	}
+	if len(set.Zones) < 2 {
+		t.left, t.limited, t.zones = t.all, false, nil
+	}
+	return t
+}
+
+// available is the set of zones that calls may go to now, as bits. Of the zones in
+// which anybody gets calls one of the busiest is left, unless that is not much, or
+// the last one.
+func (t *zoneTable) available(draw Draw) uint64 {
+	worst, highest := uint64(0), 0.0
+	for i := range t.zones {
+		z := &t.zones[i]
+		load := float64(max(z.active.Load(), 0)) * z.share
+		switch d := load - highest; {
+		case d > -sameLoad && d < sameLoad:
+			worst |= z.bit
+		case d > 0:
+			highest, worst = load, z.bit
 		}
 	}
-	return 0, false
+	if worst == 0 || highest < t.policy.TriggeringLoad && !t.limited {
+		return t.left
+	}
+	if left := t.left &^ t.drop(worst, draw); left != 0 {
+		return left
+	}
+	return t.left // Ribbon may drop the last one, and then falls back to all of them
+}
+
+// drop draws one of the worst zones, each as likely as it has servers.
+func (t *zoneTable) drop(worst uint64, draw Draw) uint64 {
+	if worst&(worst-1) == 0 {
+		return worst
+	}
+	n := 0
+	for i := range t.zones {
+		if t.zones[i].bit&worst != 0 {
+			n += t.zones[i].servers
+		}
+	}
+	at := draw.below(n)
+	for i := range t.zones {
+		if z := &t.zones[i]; z.bit&worst != 0 {
+			if at -= z.servers; at < 0 {
+				return z.bit
+			}
+		}
+	}
+	return worst
 }
