@@ -35,6 +35,17 @@ func (s State) AppendJSON(b []byte) ([]byte, error) {
 	if s.Answers != 0 {
 		o.Uint("Answers", uint64(s.Answers))
 	}
+	if len(s.Said) > 0 {
+		o.Any("Said", s.Said)
+	}
+	if s.Words != 0 {
+		o.Uint("Words", s.Words)
+	}
+	if s.Drain != nil {
+		o.Any("Drain", s.Drain)
+	}
+	o.BoolIf("HostDown", s.HostDown)
+	o.TextIf("Followed", s.Followed)
 	return o.Close()
 }
 

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/machine"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -105,7 +106,11 @@ func valid(id string, m *messages.CreateInstance) error {
 	if err := validTags(m.Tags); err != nil {
 		return err
 	}
-	return validMetadata(m.Metadata)
+	if err := validMetadata(m.Metadata); err != nil {
+		return err
+	}
+	_, err := machine.Parse(m.Metadata, m.Tags)
+	return err
 }
 
 // utf8Valid: what cannot be encoded must not get into a state.

@@ -66,6 +66,7 @@ func evacuate(s State, in actors.Input, m *messages.EvacuateInstance) (State, []
 	}
 	s = s.recordMove(in.Now, m).eventOn(in.Now, "yield", host).order(orderYield)
 	s = s.edit(in.Now, func(v *messages.InstanceView) { v.TaskState, v.Fault = rebuilding, nil })
+	s = s.drains(in.Now, ConfirmTime)
 	return s, append(outstanding(s), actors.Reply{Message: s.View}), nil
 }
 

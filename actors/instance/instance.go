@@ -43,6 +43,12 @@ type State struct {
 	Left    []Leftover  `json:",omitempty"` // what hosts that it has left have still to take
 	Answers uint32      `json:",omitempty"` // to hosts that had found it; a commit behind each
 
+	Said     []Said `json:",omitempty"` // what services were told of it
+	Words    uint64 `json:",omitempty"` // how many there were, to all of them
+	Drain    *Drain `json:",omitempty"` // under way: the latest order waits for its end
+	HostDown bool   `json:",omitempty"` // as its host has reported
+	Followed string `json:",omitempty"` // the host that has said that it will
+
 	// Choice is the host that the scheduler has chosen while addresses are still to
 	// come: it is committed together with them. If it is lost, it is asked for again.
 	Choice *Choice `json:"-"`
@@ -83,7 +89,7 @@ const (
 // Spec is the kind.
 func Spec() actors.Kind {
 	return actors.Spec[State]{
-		Name: Kind, Step: Step, Reads: reads, Outstanding: outstanding, Busy: busy, Index: index, RowIndex: rowIndex,
+		Name: Kind, Step: Step, Reads: reads, Outstanding: outstanding, Busy: busy, Wake: wake, Index: index, RowIndex: rowIndex,
 		Tables: func(s *State) map[string]actors.Rows {
 			return map[string]actors.Rows{"history": &s.History, "papers": &s.Papers, moves: &s.Moves}
 		},
@@ -100,8 +106,17 @@ func reads(m actors.Message) bool {
 }
 
 // Step decides what a message means for an instance. It is pure: an error means
-// refused, and nothing has changed.
+// refused, and nothing has changed. Whatever it has come to, services are told.
 func Step(s State, in actors.Input) (State, []actors.Effect, error) {
+	next, effects, err := step(s, in)
+	if err != nil || messages.IsQuery(in.Message) || reads(in.Message) {
+		return next, effects, err
+	}
+	next, effects = speak(next, effects)
+	return next, effects, nil
+}
+
+func step(s State, in actors.Input) (State, []actors.Effect, error) {
 	switch m := in.Message.(type) {
 	case *messages.CreateInstance:
 		return create(s, in, m)
@@ -155,6 +170,10 @@ func fact(s State, in actors.Input) (State, []actors.Effect, error) {
 		return orderRefused(s, in.Now, m)
 	case *messages.DomainReported:
 		return reported(s, in.Now, m)
+	case *messages.EndpointAnnounced:
+		return heard(s, in.Now, m)
+	case *messages.Woken:
+		return woken(s, in.Now)
 	}
 	return s, nil, fmt.Errorf("an instance cannot take %T: %w", in.Message, messages.Invalid)
 }

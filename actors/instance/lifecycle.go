@@ -77,6 +77,7 @@ func act(s State, in actors.Input, m *messages.ActOnInstance) (State, []actors.E
 	}
 	s = s.begin(in.Now, m.Action, m).eventOn(in.Now, r.name, s.View.Host)
 	s = s.order(r.order).edit(in.Now, func(v *messages.InstanceView) { v.TaskState, v.Fault = r.task, nil })
+	s = s.drains(in.Now, ConfirmTime)
 	return s, outstanding(s), nil
 }
 
@@ -117,6 +118,7 @@ func remove(s State, in actors.Input, m *messages.ActOnInstance) (State, []actor
 		s = s.order(orderDelete)
 	}
 	s = s.edit(in.Now, func(v *messages.InstanceView) { v.TaskState = deleting })
+	s = s.drains(in.Now, 0) // however long services take to confirm
 	return settleDelete(s, in.Now)
 }
 

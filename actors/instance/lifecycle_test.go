@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/machine"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -70,12 +71,22 @@ func everyMessage() []actors.Message {
 		&messages.EvacuateInstance{}, &messages.EvacuateInstance{Host: "h1"}, &messages.InstanceYielded{InstanceId: "i1", Order: 3, Host: "h1"},
 		&messages.DomainFound{InstanceId: "i1", Host: "h1", Order: 3}, &messages.DomainFound{InstanceId: "i1", Host: "other", Order: 3},
 	}
+	all = append(all, &messages.Woken{}, wordOf(1, ""), wordOf(1, "no place"), wordOf(2, ""),
+		&messages.DomainReported{InstanceId: "i1", Host: "h1", Order: 3, Seq: 2, Power: messages.PowerState_POWER_STATE_RUNNING, Followed: true},
+		&messages.DomainReported{InstanceId: "i1", Host: "h1", Order: 3, Seq: 2, Power: messages.PowerState_POWER_STATE_RUNNING, Followed: true, HostDown: true},
+		&messages.DomainReported{InstanceId: "i1", Host: "h1", Order: 2, Seq: 2, Power: messages.PowerState_POWER_STATE_CRASHED},
+		&messages.UpdateInstance{Metadata: map[string]string{machine.ServiceKey: "api:81"}},
+		&messages.UpdateInstance{Metadata: map[string]string{machine.ServiceKey: "web:x"}})
 	for a := range messages.Action_name {
 		if a > int32(messages.Action_ACTION_CREATE) {
 			all = append(all, &messages.ActOnInstance{Action: messages.Action(a)})
 		}
 	}
 	return all
+}
+
+func wordOf(seq uint64, refused string) *messages.EndpointAnnounced {
+	return &messages.EndpointAnnounced{Service: "public@@DEFAULT_GROUP@@web", Seq: seq, Refused: refused}
 }
 
 func brief(m actors.Message) string {
@@ -85,6 +96,18 @@ func brief(m actors.Message) string {
 		return m.Action.String()
 	case *messages.DomainReported:
 		name += fmt.Sprintf("(order %d ended %v %v absent %v %v)", m.Order, m.Ended, word(m.Power.String(), "POWER_STATE_"), m.Absent, m.ErrorKind != 0)
+		if m.Followed {
+			name += fmt.Sprintf(" followed, down %v", m.HostDown)
+		}
+	case *messages.EndpointAnnounced:
+		name += fmt.Sprint(" ", m.Seq, strings.Repeat(" refused", min(len(m.Refused), 1)))
+	case *messages.AnnounceEndpoint:
+		name += fmt.Sprint(" ", m.Seq)
+		if len(m.Endpoints) > 0 {
+			name += fmt.Sprint(" weight ", m.Endpoints[0].Weight)
+		}
+	case *messages.UpdateInstance:
+		name += strings.Repeat(" "+m.Metadata[machine.ServiceKey], min(len(m.Metadata), 1))
 	case *messages.DomainFound:
 		name += " on " + m.Host
 	case *messages.EvacuateInstance:
@@ -118,6 +141,22 @@ func stateName(s State) string {
 	if s.View.Host != "" {
 		name += "@" + s.View.Host
 	}
+	for _, d := range s.Said {
+		switch {
+		case d.Refused != "":
+			name += " refused"
+		case len(d.Endpoints) == 0:
+			name += " leaving"
+		default:
+			name += fmt.Sprint(" listed with weight ", d.Endpoints[0].Weight)
+		}
+		if !d.Heard {
+			name += "?"
+		}
+	}
+	if s.Drain != nil {
+		name += " draining"
+	}
 	return name
 }
 
@@ -133,13 +172,44 @@ var states = []struct {
 	{deleted, []messages.TaskState{idle}},
 }
 
+// serving is an instance that a service lists; with a task, one that drains.
+func serving(task messages.TaskState) State {
+	s := rested(active, task)
+	s.View.PowerState, s.Followed = messages.PowerState_POWER_STATE_RUNNING, "h1"
+	s.View.Metadata = map[string]string{machine.ServiceKey: "web"}
+	s.View.Ports = []*messages.Port{{Id: "p", Address: "10.0.0.9"}}
+	if task != idle {
+		s.Drain = &Drain{Until: now}
+	}
+	s.Said, s.Words = announcement(s), 1
+	s.Said[0].Seq, s.Said[0].Heard = 1, task == idle
+	return s
+}
+
+// variants are the states of one vm_state that the table has.
+func variants(vm messages.VMState, tasks []messages.TaskState) []State {
+	var all []State
+	for _, task := range tasks {
+		all = append(all, rested(vm, task))
+		if vm == active {
+			all = append(all, serving(task))
+		}
+	}
+	if vm == stopped { // and has not been heard to serve no more
+		s := serving(idle)
+		s.View.VmState, s.View.PowerState = stopped, messages.PowerState_POWER_STATE_SHUTDOWN
+		s, _ = speak(s, nil)
+		all = append(all, s)
+	}
+	return all
+}
+
 // TestLifecycle: every state meets every message; the table is read in review.
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	for _, st := range states {
-		for _, task := range st.task {
-			s := rested(st.vm, task)
+		for _, s := range variants(st.vm, st.task) {
 			fmt.Fprintf(&b, "%s\n", stateName(s))
 			lines := map[string]string{}
 			for _, m := range everyMessage() {

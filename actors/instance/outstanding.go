@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/machine"
 	"github.com/troupe-cloud/troupe/actors/scheduler"
 	"github.com/troupe-cloud/troupe/drivers/guestdata"
 	"github.com/troupe-cloud/troupe/messages"
@@ -15,7 +16,7 @@ func busy(s State) bool {
 	if s.View == nil {
 		return false
 	}
-	return s.View.TaskState != idle || s.leaving() || len(s.Left) > 0
+	return s.View.TaskState != idle || s.leaving() || len(s.Left) > 0 || s.unheard() || s.wantsFollow()
 }
 
 // leaving: networks and quota are to be given back, though no task says so.
@@ -35,7 +36,7 @@ func outstanding(s State) []actors.Effect {
 	if !busy(s) {
 		return nil
 	}
-	return append(work(s), dismissals(s)...)
+	return slices.Concat(work(s), dismissals(s), words(s))
 }
 
 // work is that of the task.
@@ -46,6 +47,11 @@ func work(s State) []actors.Effect {
 	switch s.View.TaskState {
 	case idle:
 		return nil
+	}
+	if s.Drain != nil {
+		return nil // words are all there is to be done
+	}
+	switch s.View.TaskState {
 	case rebuilding:
 		if s.wantsHost() {
 			return place(s)
@@ -94,7 +100,7 @@ func place(s State) []actors.Effect {
 func release(s State) []actors.Effect {
 	var effects []actors.Effect
 	for _, n := range s.Networks {
-		if n.Held {
+		if n.Held && len(s.Said) == 0 { // else a service might list who gets the address next
 			effects = append(effects, actors.Tell{To: networkRef(n.ID), Message: &messages.ReleasePorts{InstanceId: s.View.Id}})
 		}
 	}
@@ -110,7 +116,7 @@ func orderHost(s State) actors.Effect {
 		GraceMs: actions[s.Doing].grace.Milliseconds(),
 	}
 	if s.Ordered == orderBuild {
-		o.Spec = spec(s)
+		o.Spec, o.Follow = spec(s), machine.Any(s.View.Metadata, s.View.Tags)
 	}
 	return tell(s.orderedHost(), o)
 }

@@ -13,10 +13,17 @@ import (
 func reported(s State, now time.Time, m *messages.DomainReported) (State, []actors.Effect, error) {
 	f := Fact{m.Order, m.Seq}
 	s = s.dismiss(m.Host, m.Order)
+	if s.interrupted(m) {
+		return s.drained(now)
+	}
 	switch {
-	case m.Host != s.orderedHost() || m.Order != s.Order || s.placing() || s.Evac != nil && s.wantsHost():
-		// Another host's, an older order's, or of before anything was ordered here.
+	case m.Host != s.orderedHost() || m.Order != s.Order || s.Drain != nil || s.placing() || s.Evac != nil && s.wantsHost():
+		// Another host's, an older order's, or of before anything was ordered here: the
+		// latest order may wait for a drain.
 		return s.completed(now, m), nil, nil
+	case f == s.Fact && m.Followed:
+		s.Followed = m.Host
+		return s, confirm(s, m), nil
 	case !s.Fact.before(f):
 		return s, confirm(s, m), nil
 	case !m.Ended && s.View.TaskState != idle:
@@ -27,7 +34,10 @@ func reported(s State, now time.Time, m *messages.DomainReported) (State, []acto
 		}
 		return s, nil, nil
 	}
-	s.Fact = f
+	s.Fact, s.HostDown, s.Followed = f, m.HostDown, ""
+	if m.Followed {
+		s.Followed = m.Host
+	}
 	switch {
 	case m.Ended && s.Evac != nil && s.Evac.Asking != "":
 		return notYielded(s, now, m)
@@ -117,6 +127,9 @@ func acted(s State, now time.Time, m *messages.DomainReported) State {
 	if m.ErrorKind != 0 {
 		f = faultOf(m)
 		f.At = now.UnixNano()
+	}
+	if rest(m) == active {
+		s = s.noteWishes(now)
 	}
 	s = s.endWith(now, f.GetMessage(), f.GetDetails())
 	return s.edit(now, func(v *messages.InstanceView) {

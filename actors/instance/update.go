@@ -7,13 +7,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/machine"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
 // MaxDescriptionChars limits the description.
 const MaxDescriptionChars = 255
 
-// update changes what only people read: name, description, metadata, tags.
+// update changes what people read: name, description, metadata, tags. What they ask
+// of the registry counts at once.
 func update(s State, in actors.Input, m *messages.UpdateInstance) (State, []actors.Effect, error) {
 	if !s.visible(m.Scope) {
 		return s, nil, missing(in.ID)
@@ -34,6 +36,11 @@ func update(s State, in actors.Input, m *messages.UpdateInstance) (State, []acto
 	tags, err := newTags(s.View.Tags, m)
 	if err != nil {
 		return s, nil, err
+	}
+	if _, err := machine.Parse(md, tags); err != nil {
+		if _, before := machine.Parse(s.View.Metadata, s.View.Tags); before == nil {
+			return s, nil, err
+		}
 	}
 	s = s.edit(in.Now, func(v *messages.InstanceView) {
 		if m.Name != nil {
