@@ -59,6 +59,9 @@ func (c *cloudConfig) checkRegistry() error {
 	if c.RegistryListen == "" {
 		return nil
 	}
+	if err := c.Eureka.check(); err != nil {
+		return err
+	}
 	at, err := net.ResolveTCPAddr("tcp", c.RegistryListen)
 	if err != nil {
 		return badSetting("--registry-listen %q is not HOST:PORT: %w", c.RegistryListen, err)

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/service"
+	"github.com/troupe-cloud/troupe/gateway/eureka"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/nacos/auth"
 	"github.com/troupe-cloud/troupe/gateway/nacos/configs"
@@ -44,9 +44,8 @@ func (c *cloud) serveRegistry(context.Context) error {
 		asks = auth.Anybody{Auth: users}
 	}
 	pressure := func() float64 { return float64(c.client.Pressure()) / maxWaiting }
-	server := api.NewServer(api.ServerConfig{
-		Auth: asks, Log: c.log, Allow: osapi.NewPace(c.config.RatePerClient).Allow, Pressure: pressure,
-	})
+	allow := osapi.NewPace(c.config.RatePerClient).Allow
+	server := api.NewServer(api.ServerConfig{Auth: asks, Log: c.log, Allow: allow, Pressure: pressure})
 
 	feeds, names := registry.NewFeeds(c.client), registry.NewNames(c.client)
 	owners, beats := registry.NewOwners(c.client, name, c.log), registry.NewBeats(c.client)
@@ -72,7 +71,14 @@ func (c *cloud) serveRegistry(context.Context) error {
 		},
 	})
 	server.Mount(users.Routes(), operators.Routes(), keys.Routes(), services.Routes())
-	handler := http.Handler(server)
+	apps, err := eureka.New(eureka.Config{
+		Cloud: c.client, Feeds: feeds, Names: names, Beats: beats, Auth: asks, Log: c.log, Allow: allow, Pressure: pressure,
+		Namespace: c.config.Eureka.Namespace, Group: c.config.Eureka.Group, SelfPreservation: c.config.Eureka.SelfPreservation,
+	})
+	if err != nil {
+		return err
+	}
+	handler := withEureka(apps, server)
 	r.front.behind.Store(&handler)
 	c.serveGRPC(grpc, r.main.GRPC())
 	c.serveGRPC(grpc, r.grpc)
@@ -89,6 +95,7 @@ func (c *cloud) serveRegistry(context.Context) error {
 		operators.Close()
 		err = errors.Join(err, pushes.Close())
 		owners.Close()
+		apps.Close()
 		names.Close()
 		feeds.Close()
 		return err
