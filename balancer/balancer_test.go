@@ -221,7 +221,7 @@ func TestStorm(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		c := newClock()
-		b := New("storm", Config{Rule: rules(seed)[pick(r, "round robin", "weighted round robin", "random", "p2c", "peak ewma", "zone avoidance", "zone aware", "ring hash")], Now: c.now, Zone: "a"})
+		b := New("storm", Config{Rule: allRules(seed)[pick(r, "round robin", "weighted round robin", "random", "p2c", "peak ewma", "zone avoidance", "zone aware", "ring hash")], Now: c.now, Zone: "a"})
 		var under []Call
 		for range 300 {
 			switch r.IntN(8) {

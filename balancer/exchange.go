@@ -45,7 +45,7 @@ func (x *exchange) keep() error {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return fmt.Errorf("the request's body: %w", err)
+		return fmt.Errorf("%w: %w", errCaller, err)
 	}
 	_ = x.r.Body.Close() // all of it was read
 	x.again, x.body = true, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(kept)), nil }

@@ -60,7 +60,7 @@ func chosen(t testing.TB, b *Balancer, n int, r Request) map[string]int {
 }
 
 // rules is every rule by its name, drawing from seed.
-func rules(seed uint64) map[string]Rule {
+func allRules(seed uint64) map[string]Rule {
 	return map[string]Rule{
 		"round robin": &RoundRobin{}, "weighted round robin": &WeightedRoundRobin{}, "random": &Random{Draw: seeded(seed)},
 		"availability filtering": &AvailabilityFiltering{Limit: 100}, "weighted response time": &WeightedResponseTime{Draw: seeded(seed)},
@@ -73,7 +73,7 @@ func rules(seed uint64) map[string]Rule {
 // TestEveryRule: each reaches all servers that get calls, and no other, whatever
 // their number.
 func TestEveryRule(t *testing.T) {
-	for name, rule := range rules(1) {
+	for name, rule := range allRules(1) {
 		t.Run(name, func(t *testing.T) {
 			for _, n := range []int{1, 2, 3, 17} {
 				list := endpoints(n+2, "a", "b", "c")
@@ -92,7 +92,7 @@ func TestEveryRule(t *testing.T) {
 
 // TestWeights: rules that know weights give each server its share.
 func TestWeights(t *testing.T) {
-	for name, rule := range rules(2) {
+	for name, rule := range allRules(2) {
 		switch name {
 		case "weighted round robin", "random", "ring hash", "maglev", "p2c":
 		default:

@@ -28,6 +28,9 @@ type Services struct {
 	// Snapshots is a folder in which lists are kept, to begin with when the registry
 	// does not answer; "": none.
 	Snapshots string
+	// Priming has Prime open connections too, by the transport of Services; nil: it
+	// does not.
+	Priming *Priming
 	// Failed is told what went wrong where nobody waits for it; nil: nobody is.
 	Failed func(service string, err error)
 
@@ -114,7 +117,8 @@ func (s *Services) start(name string) (*Balancer, error) {
 	return made.Balancer, nil
 }
 
-// Prime starts services and waits until each has a list, so that no call has to.
+// Prime starts services and waits until each has a list, and connections if there is
+// a Priming, so that no call has to.
 func (s *Services) Prime(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		if _, err := s.start(name); err != nil {
@@ -122,8 +126,14 @@ func (s *Services) Prime(ctx context.Context, names ...string) error {
 		}
 	}
 	for _, name := range names {
-		if _, err := s.Get(ctx, name); err != nil {
+		b, err := s.Get(ctx, name)
+		if err != nil {
 			return err
+		}
+		if s.Priming != nil {
+			if err := s.Priming.run(ctx, b, s.transport()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -41,6 +41,9 @@ var errSlow = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
 // errCaller: the body of the request could not be read, which is not the server's fault.
 var errCaller = errors.New("the request's body cannot be read")
 
+// CallersFault says whether err is of a request's own body, and not of a server.
+func CallersFault(err error) bool { return errors.Is(err, errCaller) }
+
 // try makes the request once. Unsent says that nothing of its body was read.
 func (x *exchange) try(a *attempts, first bool) (resp *http.Response, unsent bool, err error) {
 	ctx, cancel := context.WithCancelCause(x.r.Context())
@@ -64,8 +67,8 @@ func (x *exchange) try(a *attempts, first bool) (resp *http.Response, unsent boo
 		t.timer.Stop()
 	}
 	if err != nil {
-		if unsent = t.sent != nil && t.sent.recall(); t.sent != nil && t.sent.failed.Load() {
-			err = fmt.Errorf("%w: %w", errCaller, err)
+		if unsent = t.sent != nil && t.sent.recall(); t.sent != nil && t.sent.failed.Load() != nil {
+			err = fmt.Errorf("%w: %w", errCaller, *t.sent.failed.Load())
 		} else if slow {
 			err = fmt.Errorf("%s: %w", a.server.Address(), errSlow)
 		}
@@ -165,7 +168,7 @@ type outgoing struct {
 	try    *try
 	state  atomic.Int32
 	closed atomic.Bool
-	failed atomic.Bool // the caller did not send what he has announced
+	failed atomic.Pointer[error] // the caller did not send what he has announced
 }
 
 // States of an outgoing body.
@@ -186,7 +189,7 @@ func (o *outgoing) Read(p []byte) (int, error) {
 	}
 	n, err := o.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		o.failed.Store(true)
+		o.failed.Store(&err)
 	}
 	if timed && o.try.state.Load() == asking {
 		o.try.timer.Reset(o.try.limit) // it may be answered by now: then nothing expires
