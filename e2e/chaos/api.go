@@ -133,6 +133,33 @@ func (c *cloud) act(ctx context.Context, node int, id, action string) error {
 	return c.call(ctx, node, http.MethodPost, "/compute/v2.1/servers/"+id+"/action", map[string]any{action: nil}, nil)
 }
 
+// action is one entry of a server's history.
+type action struct {
+	Action  string
+	Message string // why it has failed; "" if it has not
+	Started string `json:"start_time"`
+	Updated string `json:"updated_at"`
+}
+
+// actions are the history of a server, the newest first.
+func (c *cloud) actions(ctx context.Context, node int, id string) (all []action, err error) {
+	var answer struct{ InstanceActions []action }
+	err = c.call(ctx, node, http.MethodGet, "/compute/v2.1/servers/"+id+"/os-instance-actions", nil, &answer)
+	return answer.InstanceActions, err
+}
+
+// lastFailed says whether the newest action on a server has failed.
+func (c *cloud) lastFailed(ctx context.Context, node int, id string) bool {
+	all, err := c.actions(ctx, node, id)
+	return err == nil && len(all) > 0 && all[0].Message != ""
+}
+
+// history is for people to read.
+func (c *cloud) history(ctx context.Context, node int, id string) string {
+	all, err := c.actions(ctx, node, id)
+	return fmt.Sprintf("%+v %v", all, err)
+}
+
 // list reads every page.
 func (c *cloud) list(ctx context.Context, node int) (all []server, err error) {
 	marker := ""

@@ -75,7 +75,7 @@ func (c *cloud) life(ctx context.Context, dice *rand.Rand, name, image string, l
 	l.made++
 	keep := dice.IntN(keepServer) == 0 && len(l.kept) < mayHave/2
 	l.mu.Unlock()
-	if err := c.become(ctx, dice, id, "ACTIVE"); err != nil {
+	if err := c.become(ctx, dice, id, "ACTIVE"); err != nil && !errors.Is(err, errFailed) {
 		return err
 	}
 	if dice.IntN(2) == 0 {
@@ -119,6 +119,9 @@ func (c *cloud) cycle(ctx context.Context, dice *rand.Rand, id string) error {
 		if err == nil {
 			err = c.become(ctx, dice, id, ends...)
 		}
+		if errors.Is(err, errFailed) {
+			return nil // what failed may turn out to have happened, after what would be asked next
+		}
 		if len(ends) > 1 {
 			return err
 		}
@@ -144,8 +147,12 @@ func (c *cloud) insist(ctx context.Context, dice *rand.Rand, do func(node int) e
 	}
 }
 
-// become waits until a server has one of the statuses. ERROR is an end too, as a user
-// whose host's disk is full will see; what must not be is a task without an end.
+// errFailed is an action that has failed; the server is not in ERROR.
+var errFailed = errors.New("the action has failed")
+
+// become waits until a server has one of the statuses. ERROR is an end too, and so is
+// an action that has failed and left the server as it was (errFailed), as a user whose
+// host's disk is full will see; what must not be is a task without an end.
 func (c *cloud) become(ctx context.Context, dice *rand.Rand, id string, ends ...string) error {
 	limit, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -155,6 +162,8 @@ func (c *cloud) become(ctx context.Context, dice *rand.Rand, id string, ends ...
 		switch {
 		case err == nil && s.Task == "" && (slices.Contains(ends, s.Status) || s.Status == "ERROR"):
 			return nil
+		case err == nil && s.Task == "" && c.lastFailed(limit, dice.IntN(members), id):
+			return errFailed
 		case err == nil:
 			last = s
 		case !errors.Is(err, errUnknown):
@@ -164,7 +173,7 @@ func (c *cloud) become(ctx context.Context, dice *rand.Rand, id string, ends ...
 			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("not %v in %v but %s/%s", ends, patience, last.Status, last.Task)
+			return fmt.Errorf("%s is not %v in %v but %s/%s; its history: %s", id, ends, patience, last.Status, last.Task, c.history(ctx, dice.IntN(members), id))
 		}
 	}
 }
