@@ -96,6 +96,13 @@ type (
 	// one or more messages.EndpointsProbed; lost ones are asked for again.
 	Probe struct{ Targets []ProbeTarget }
 
+	// Ask sends a message to another grain and has its answer, or its refusal, come
+	// back as messages.Answered. One that is lost is asked again by who needs it.
+	Ask struct {
+		To      Ref
+		Message proto.Message
+	}
+
 	// Discard removes the content named by a SHA-256 from the blob stores, if no
 	// image refers to it any more.
 	Discard struct{ SHA256 string }
@@ -113,6 +120,7 @@ func (QueryHosts) effect()  {}
 func (Notify) effect()      {}
 func (ReadCold) effect()    {}
 func (Probe) effect()       {}
+func (Ask) effect()         {}
 func (Discard) effect()     {}
 
 // ProbeTarget is one endpoint to look at, and how.

@@ -55,6 +55,8 @@ func (g *grain) perform(o outcome) {
 			g.node.readCold(g.ref, e, o.call)
 		case actors.Probe:
 			g.node.probe(g.ref, e.Targets)
+		case actors.Ask:
+			g.node.askFor(g.ref, e)
 		case actors.Discard:
 			g.node.discard(e.SHA256)
 		default:

@@ -56,6 +56,7 @@ type Node struct {
 	colds     chan struct{} // slots of those who read cold rows
 	probers   chan struct{} // slots of those who look at endpoints
 	probing   atomic.Int64  // endpoints that are looked at, or wait for it
+	askers    chan struct{} // slots of grains that ask others
 
 	counters
 }
@@ -75,6 +76,7 @@ func Start(_ context.Context, config Config) (*Node, error) {
 		log: config.Log.With().Str("node", config.Name).Logger(),
 		net: config.Network, resweep: make(chan struct{}, 1), workers: newWorkers(),
 		news: make(chan struct{}, 1), room: roomIn(config.Store), colds: make(chan struct{}, coldReads), probers: make(chan struct{}, probes),
+		askers: make(chan struct{}, asksAtOnce),
 	}
 	n.ids.Store(newPrefix())
 	n.viewSwept.Store(true)

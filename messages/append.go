@@ -55,6 +55,7 @@ func (x *InstanceView) AppendJSON(b []byte) ([]byte, error) {
 	o.TextIf("access_ipv4", x.AccessIpv4)
 	o.TextIf("access_ipv6", x.AccessIpv6)
 	o.TextIf("zone_asked", x.ZoneAsked)
+	o.TextIf("group_id", x.GroupId)
 	return o.Close()
 }
 

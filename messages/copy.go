@@ -16,6 +16,7 @@ func (x *InstanceView) Copy() *InstanceView {
 		DiskConfig: x.DiskConfig, CreatedAt: x.CreatedAt, UpdatedAt: x.UpdatedAt, LaunchedAt: x.LaunchedAt,
 		DeletedAt: x.DeletedAt, Fault: x.Fault, UserData: x.UserData, AdminPassword: x.AdminPassword,
 		PublicKey: x.PublicKey, AccessIpv4: x.AccessIpv4, AccessIpv6: x.AccessIpv6, ZoneAsked: x.ZoneAsked,
+		GroupId:       x.GroupId,
 		unknownFields: x.unknownFields,
 	}
 }

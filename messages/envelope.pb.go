@@ -445,6 +445,75 @@ func (*Woken) Descriptor() ([]byte, []int) {
 	return file_envelope_proto_rawDescGZIP(), []int{5}
 }
 
+// Answered is what came back from a grain that another one had asked.
+type Answered struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Asked         string                 `protobuf:"bytes,3,opt,name=asked,proto3" json:"asked,omitempty"` // full name of the message that was asked
+	Reply         *Reply                 `protobuf:"bytes,4,opt,name=reply,proto3" json:"reply,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answered) Reset() {
+	*x = Answered{}
+	mi := &file_envelope_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answered) ProtoMessage() {}
+
+func (x *Answered) ProtoReflect() protoreflect.Message {
+	mi := &file_envelope_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answered.ProtoReflect.Descriptor instead.
+func (*Answered) Descriptor() ([]byte, []int) {
+	return file_envelope_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Answered) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Answered) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Answered) GetAsked() string {
+	if x != nil {
+		return x.Asked
+	}
+	return ""
+}
+
+func (x *Answered) GetReply() *Reply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
 var File_envelope_proto protoreflect.FileDescriptor
 
 const file_envelope_proto_rawDesc = "" +
@@ -476,7 +545,12 @@ const file_envelope_proto_rawDesc = "" +
 	"\x04Done\"\v\n" +
 	"\tActivated\"\b\n" +
 	"\x06Nudged\"\a\n" +
-	"\x05Woken*\xd1\x01\n" +
+	"\x05Woken\"i\n" +
+	"\bAnswered\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
+	"\x05asked\x18\x03 \x01(\tR\x05asked\x12#\n" +
+	"\x05reply\x18\x04 \x01(\v2\r.troupe.ReplyR\x05reply*\xd1\x01\n" +
 	"\tErrorKind\x12\x13\n" +
 	"\x0fERROR_KIND_NONE\x10\x00\x12\x16\n" +
 	"\x12ERROR_KIND_INVALID\x10\x01\x12\x18\n" +
@@ -500,7 +574,7 @@ func file_envelope_proto_rawDescGZIP() []byte {
 }
 
 var file_envelope_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_envelope_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_envelope_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_envelope_proto_goTypes = []any{
 	(ErrorKind)(0),    // 0: troupe.ErrorKind
 	(*Envelope)(nil),  // 1: troupe.Envelope
@@ -509,14 +583,16 @@ var file_envelope_proto_goTypes = []any{
 	(*Activated)(nil), // 4: troupe.Activated
 	(*Nudged)(nil),    // 5: troupe.Nudged
 	(*Woken)(nil),     // 6: troupe.Woken
+	(*Answered)(nil),  // 7: troupe.Answered
 }
 var file_envelope_proto_depIdxs = []int32{
 	0, // 0: troupe.Reply.error:type_name -> troupe.ErrorKind
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 1: troupe.Answered.reply:type_name -> troupe.Reply
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_envelope_proto_init() }
@@ -530,7 +606,7 @@ func file_envelope_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_envelope_proto_rawDesc), len(file_envelope_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

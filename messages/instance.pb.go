@@ -504,6 +504,7 @@ type CreateInstance struct {
 	Hints            map[string]string      `protobuf:"bytes,23,rep,name=hints,proto3" json:"hints,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	AccessIpv4       string                 `protobuf:"bytes,24,opt,name=access_ipv4,json=accessIpv4,proto3" json:"access_ipv4,omitempty"` // what the user says it is reached by; only shown
 	AccessIpv6       string                 `protobuf:"bytes,25,opt,name=access_ipv6,json=accessIpv6,proto3" json:"access_ipv6,omitempty"`
+	GroupId          string                 `protobuf:"bytes,26,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"` // of the scaling group whose member it is; it is told of changes
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -709,6 +710,13 @@ func (x *CreateInstance) GetAccessIpv4() string {
 func (x *CreateInstance) GetAccessIpv6() string {
 	if x != nil {
 		return x.AccessIpv6
+	}
+	return ""
+}
+
+func (x *CreateInstance) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
 	}
 	return ""
 }
@@ -1104,6 +1112,7 @@ type InstanceView struct {
 	AccessIpv4         string                 `protobuf:"bytes,31,opt,name=access_ipv4,json=accessIpv4,proto3" json:"access_ipv4,omitempty"`
 	AccessIpv6         string                 `protobuf:"bytes,32,opt,name=access_ipv6,json=accessIpv6,proto3" json:"access_ipv6,omitempty"`
 	ZoneAsked          string                 `protobuf:"bytes,33,opt,name=zone_asked,json=zoneAsked,proto3" json:"zone_asked,omitempty"` // the availability zone it was asked for in; empty: any
+	GroupId            string                 `protobuf:"bytes,34,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`       // the scaling group whose member it is
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1365,6 +1374,13 @@ func (x *InstanceView) GetAccessIpv6() string {
 func (x *InstanceView) GetZoneAsked() string {
 	if x != nil {
 		return x.ZoneAsked
+	}
+	return ""
+}
+
+func (x *InstanceView) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
 	}
 	return ""
 }
@@ -2248,7 +2264,7 @@ const file_instance_proto_rawDesc = "" +
 	"\vnameservers\x18\b \x03(\tR\vnameservers\x12\x10\n" +
 	"\x03mtu\x18\t \x01(\x05R\x03mtu\x12\x1b\n" +
 	"\tsubnet_id\x18\n" +
-	" \x01(\tR\bsubnetId\"\xe8\a\n" +
+	" \x01(\tR\bsubnetId\"\x83\b\n" +
 	"\x0eCreateInstance\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -2281,7 +2297,8 @@ const file_instance_proto_rawDesc = "" +
 	"\vaccess_ipv4\x18\x18 \x01(\tR\n" +
 	"accessIpv4\x12\x1f\n" +
 	"\vaccess_ipv6\x18\x19 \x01(\tR\n" +
-	"accessIpv6\x1a;\n" +
+	"accessIpv6\x12\x19\n" +
+	"\bgroup_id\x18\x1a \x01(\tR\agroupId\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a8\n" +
@@ -2336,7 +2353,7 @@ const file_instance_proto_rawDesc = "" +
 	"\t_hostnameB\x0e\n" +
 	"\f_disk_config\"#\n" +
 	"\vGetInstance\x12\x14\n" +
-	"\x05scope\x18\x01 \x01(\tR\x05scope\"\xc8\t\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\"\xe3\t\n" +
 	"\fInstanceView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -2383,7 +2400,8 @@ const file_instance_proto_rawDesc = "" +
 	"\vaccess_ipv6\x18  \x01(\tR\n" +
 	"accessIpv6\x12\x1d\n" +
 	"\n" +
-	"zone_asked\x18! \x01(\tR\tzoneAsked\x1a;\n" +
+	"zone_asked\x18! \x01(\tR\tzoneAsked\x12\x19\n" +
+	"\bgroup_id\x18\" \x01(\tR\agroupId\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"_\n" +

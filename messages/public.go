@@ -28,6 +28,9 @@ var audiences = map[protoreflect.Name]Audience{
 	"GetInstance": Everybody, "GetInstanceActions": Everybody, "ActOnInstance": Everybody, "UpdateInstance": Everybody,
 	"GetFlavor": Everybody, "GetImage": Everybody, "GetNetwork": Everybody, "GetPort": Everybody,
 
+	"GetGroup": Everybody, "UpdateGroup": Everybody, "RollbackGroup": Everybody, "DeleteGroup": Everybody,
+
+	"CreateGroup": Operators, "RollGroup": Operators,
 	"CreateInstance": Operators, "EvacuateInstance": Operators, "GetDecision": Operators,
 	"CreateFlavor": Operators, "UpdateFlavor": Operators, "DeleteFlavor": Operators, "SetExtraSpecs": Operators, "SetFlavorAccess": Operators,
 	"UpdateImage": Operators, "DeleteImage": Operators, "SetImageActive": Operators,

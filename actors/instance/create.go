@@ -67,6 +67,7 @@ func newView(in actors.Input, m *messages.CreateInstance) *messages.InstanceView
 		Hostname: m.Hostname, SecurityGroups: m.SecurityGroups, ReservationId: m.ReservationId,
 		DiskConfig: m.DiskConfig, CreatedAt: now, UpdatedAt: now,
 		AccessIpv4: m.AccessIpv4, AccessIpv6: m.AccessIpv6, ZoneAsked: m.AvailabilityZone,
+		GroupId: m.GroupId,
 	}
 }
 

@@ -89,7 +89,7 @@ const (
 // Spec is the kind.
 func Spec() actors.Kind {
 	return actors.Spec[State]{
-		Name: Kind, Step: Step, Reads: reads, Outstanding: outstanding, Busy: busy, Wake: wake, Index: index, RowIndex: rowIndex,
+		Name: Kind, Step: stepMember, Reads: reads, Outstanding: outstanding, Busy: busy, Wake: wake, Index: index, RowIndex: rowIndex,
 		Tables: func(s *State) map[string]actors.Rows {
 			return map[string]actors.Rows{"history": &s.History, "papers": &s.Papers, moves: &s.Moves}
 		},
