@@ -48,6 +48,7 @@ type cloudConfig struct {
 	RegistryListen                   string
 	NoAuth                           bool
 	Eureka                           eurekaConfig
+	Proxy                            proxyConfig
 	cidr                             netip.Prefix
 }
 
@@ -56,6 +57,7 @@ func (c *cloudConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.RegistryListen, "registry-listen", defaultRegistry, "address of the registry (Nacos' API, below /nacos, and gRPC, and Eureka's, below /eureka; gRPC on the port 1000 above too); off: none")
 	f.BoolVar(&c.NoAuth, "no-auth", false, "the registry asks nobody who he is: everybody on this machine may do everything; only with a loopback --registry-listen")
 	c.Eureka.flags(f)
+	c.Proxy.flags(f)
 	f.StringVar(&c.Data, "data", defaultData, "folder of everything the cloud keeps")
 	f.StringVar(&c.Driver, "driver", driverAuto, "libvirt: real machines; sim: simulated ones; auto: libvirt if --libvirt-uri is given, else sim")
 	f.StringVar(&c.LibvirtURI, "libvirt-uri", "", "hypervisor, e.g. qemu+unix:///system?socket=PATH")

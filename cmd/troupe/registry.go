@@ -38,6 +38,10 @@ type registryListen struct {
 	front   front
 	address string // as clients reach it
 	open    bool   // --no-auth
+
+	proxy        *http.Server // of --proxy-listen; nil: there is none
+	proxyFront   front
+	proxyAddress string
 }
 
 // line is what the ready line says of it.
@@ -46,9 +50,16 @@ func (r *registryListen) line() string {
 	case r == nil:
 		return ""
 	case r.open:
-		return ", registry " + r.address + " WITHOUT AUTHENTICATION"
+		return ", registry " + r.address + " WITHOUT AUTHENTICATION" + r.proxyLine()
 	}
-	return ", registry " + r.address
+	return ", registry " + r.address + r.proxyLine()
+}
+
+func (r *registryListen) proxyLine() string {
+	if r.proxy == nil {
+		return ""
+	}
+	return ", proxy " + r.proxyAddress
 }
 
 // checkRegistry refuses addresses that cannot be, and doors that must not be open.
@@ -60,6 +71,9 @@ func (c *cloudConfig) checkRegistry() error {
 		return nil
 	}
 	if err := c.Eureka.check(); err != nil {
+		return err
+	}
+	if err := c.Proxy.check(c.NoAuth); err != nil {
 		return err
 	}
 	at, err := net.ResolveTCPAddr("tcp", c.RegistryListen)
@@ -100,6 +114,9 @@ func (c *cloud) bindRegistry(ctx context.Context) error {
 		return nil
 	})
 	c.registry = r
+	if err := c.bindProxy(ctx, r); err != nil {
+		return err
+	}
 	if r.open {
 		c.log.Warn().Str("address", r.address).Msg("--no-auth: the registry asks nobody who he is; every process on this machine may read and change everything in it")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/service"
+	"github.com/troupe-cloud/troupe/gateway/door"
 	"github.com/troupe-cloud/troupe/gateway/eureka"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/nacos/auth"
@@ -78,19 +79,30 @@ func (c *cloud) serveRegistry(context.Context) error {
 	if err != nil {
 		return err
 	}
-	handler := withEureka(apps, server)
+	called, err := c.serveServices(&door.Door{
+		Auth: asks, Signed: users.Signed, Open: r.open, Admit: allow, Busy: func() bool { return pressure() >= 1 },
+	}, feeds)
+	if err != nil {
+		return err
+	}
+	handler := called.before(withEureka(apps, server))
 	r.front.behind.Store(&handler)
 	c.serveGRPC(grpc, r.main.GRPC())
 	c.serveGRPC(grpc, r.grpc)
 
 	c.onStop("registry", func(ctx context.Context) error {
 		keys.Close() // long polls are answered; else they would be waited for
+		called.push.Close()
 		if c.member != nil {
 			if n, err := grpc.MoveAll(0, ""); err == nil && n > 0 {
 				emptied(grpc.Len, moveTime)
 			}
 		}
 		err := shutdown(r.server)(ctx)
+		if r.proxy != nil {
+			err = errors.Join(err, shutdown(r.proxy)(ctx))
+		}
+		called.proxy.Close()
 		grpc.Close()
 		operators.Close()
 		err = errors.Join(err, pushes.Close())
