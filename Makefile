@@ -15,7 +15,7 @@ export GOFLAGS := -tags=$(TAGS) -buildvcs=false
 TOOL_FLAGS     := -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help build run cluster cluster-stop chaos test bench lint proto proto-check imports sim e2e nacos-clients fuzz consul clean setup-build setup-test
+.PHONY: help build run cluster cluster-stop chaos test bench lint proto proto-check imports sim e2e nacos-clients eureka-clients fuzz consul clean setup-build setup-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ test: setup-test imports ## set-up where needed, then every test
 	$(GO) vet ./...
 	TROUPE_TEST_REQUIRE_LIBVIRT=1 $(GO) test -race -timeout 12m ./...
 	cd tools && GOFLAGS=$(TOOL_FLAGS) $(GO) test ./...
-	@$(MAKE) --no-print-directory nacos-clients
+	@$(MAKE) --no-print-directory nacos-clients eureka-clients
 	@$(MAKE) --no-print-directory sim
 
 sim: ## the whole cloud simulated: RUNS histories from SEED on
@@ -43,6 +43,9 @@ e2e: setup-test build ## only the tests with real processes, a real machine and 
 
 nacos-clients: setup-test ## only the real clients of Nacos against the registry
 	cd e2e/nacos && $(GO) vet ./... && TROUPE_TEST_REQUIRE_CLIENTS=1 $(GO) test -count=1 -parallel 8 -timeout 10m ./...
+
+eureka-clients: setup-test ## only the real clients of Eureka against the registry
+	cd e2e/eureka && $(GO) vet ./... && TROUPE_TEST_REQUIRE_CLIENTS=1 $(GO) test -count=1 -parallel 8 -timeout 10m ./...
 
 cluster: build ## Consul and a cloud of three nodes on 127.0.0.1, which go on running
 	@scripts/cluster.sh start $(RUN_DIR)/cluster
@@ -101,6 +104,7 @@ setup-build:
 setup-test: consul
 	@scripts/setup.sh build test
 	@scripts/nacos-client.sh >/dev/null
+	@scripts/eureka-client.sh >/dev/null
 
 $(TOOLS)/staticcheck: tools/go.mod
 	cd tools && GOFLAGS=$(TOOL_FLAGS) $(GO) build -o ../$@ honnef.co/go/tools/cmd/staticcheck
