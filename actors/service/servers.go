@@ -210,3 +210,16 @@ func (w *edit) evict() {
 		w.effects = append(w.effects, announced(w.in.ID, instance, row.Seq, why))
 	}
 }
+
+// Announced is what servers have announced here, by instance, in the order of cluster,
+// address and port: for invariants in tests.
+func (s State) Announced() map[string][]*messages.Endpoint {
+	all := map[string][]*messages.Endpoint{}
+	for id, row := range s.Servers.All() {
+		for _, r := range row.Entries {
+			all[id] = append(all[id], r.e)
+		}
+		slices.SortFunc(all[id], byAddress)
+	}
+	return all
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors/instance"
 	"github.com/troupe-cloud/troupe/actors/network"
 	"github.com/troupe-cloud/troupe/actors/project"
+	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -29,6 +30,9 @@ func (w *World) check() {
 			w.checkProject(ref)
 		case network.Kind:
 			w.checkNetwork(ref)
+			w.checkListed()
+		case service.Kind:
+			w.checkListed()
 		}
 	}
 	w.dirty = w.dirty[:0]
@@ -88,6 +92,12 @@ func (w *World) oneDomainPerInstance() {
 			}
 		}
 	}
+}
+
+// declaredDown: an operator has said so.
+func (w *World) declaredDown(name string) bool {
+	card, ok := read[host.State](w, actors.Ref{Kind: host.Kind, ID: name}).Card.Get("card")
+	return ok && card.ForcedDown
 }
 
 // givenAway: the host has committed that the machine is not its own any more.
@@ -202,8 +212,7 @@ func (w *World) checkNetwork(ref actors.Ref) {
 // settled is what must hold once the weather is calm: nothing is under way,
 // ACTIVE means running, and nothing is left of what is gone.
 func (w *World) settled() {
-	for _, key := range w.rowKeys(actors.UnsettledPrefix) {
-		ref, _ := actors.ParseUnsettledKey(key)
+	for _, ref := range w.restless() {
 		w.fail("never settled: %v: %s, rows %v", ref, w.store[actors.RecordKey(ref)].value, w.rows(ref))
 	}
 	claims, shares, ports := map[string]string{}, map[string]bool{}, map[string]bool{}

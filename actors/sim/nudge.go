@@ -8,12 +8,18 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-// nudge wakes whoever has work outstanding, as the shell and its sweep do.
+// nudge wakes whoever has work outstanding, and activates whoever wants to be kept, as
+// the shell and its sweep do.
 func (w *World) nudge() {
 	for _, key := range w.rowKeys(actors.UnsettledPrefix) {
-		if ref, ok := actors.ParseUnsettledKey(key); ok {
+		ref, ok := actors.ParseUnsettledKey(key)
+		switch {
+		case !ok:
+		case w.unsettled(ref):
 			w.dropStale(ref)
 			w.deliver(ref, &messages.Nudged{}, nil)
+		case len(w.acts[ref]) == 0: // it wants to be kept
+			w.activate(ref)
 		}
 	}
 	w.after(time.Second, w.nudge)

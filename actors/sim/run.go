@@ -25,6 +25,10 @@ type Config struct {
 // nothing goes wrong any more.
 const MaxSettle = 10 * time.Minute
 
+// checkTime is how long after that health checks may take to find what is so, and a
+// service that has refused a server to be asked again.
+const checkTime = 10 * time.Second
+
 // Run plays one history. The error tells the first invariant that broke, with
 // what happened just before.
 func Run(seed uint64, c Config) error {
@@ -52,8 +56,10 @@ func Run(seed uint64, c Config) error {
 	for deadline := w.now + MaxSettle; w.err == nil && w.now < deadline && !w.quiet(); {
 		w.runUntil(w.now + 5*time.Second)
 	}
+	w.runUntil(w.now + checkTime)
 	if w.err == nil {
 		w.settled()
+		w.settledListed()
 	}
 	if w.err != nil {
 		last := w.trace[max(0, len(w.trace)-600):]
@@ -88,7 +94,7 @@ func (w *World) becalm() {
 
 // quiet: no work is outstanding, and nothing but the nudge is on its way.
 func (w *World) quiet() bool {
-	if len(w.rowKeys(actors.UnsettledPrefix)) > 0 || len(w.events) > 1 {
+	if len(w.events)-w.idle > 1 || len(w.restless()) > 0 {
 		return false
 	}
 	for _, h := range w.hosts {

@@ -14,6 +14,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors/network"
 	"github.com/troupe-cloud/troupe/actors/project"
 	"github.com/troupe-cloud/troupe/actors/scheduler"
+	"github.com/troupe-cloud/troupe/actors/service"
 )
 
 var (
@@ -22,7 +23,7 @@ var (
 )
 
 func kinds(mode scheduler.Mode) []actors.Kind {
-	return []actors.Kind{instance.Spec(), host.Spec(), project.Spec(), network.Spec(), scheduler.Spec(mode)}
+	return []actors.Kind{instance.Spec(), host.Spec(), project.Spec(), network.Spec(), scheduler.Spec(mode), service.Spec()}
 }
 
 func play(seed uint64) error {

@@ -33,8 +33,12 @@ func (u *users) act() {
 		return
 	}
 	id := u.made[w.rng.IntN(len(u.made))]
-	if w.rng.IntN(6) == 0 {
+	switch w.rng.IntN(12) {
+	case 0, 1:
 		u.operate()
+		return
+	case 2:
+		u.ask(actors.Ref{Kind: "instance", ID: id}, &messages.UpdateInstance{ReplaceMetadata: true, Metadata: wishes[w.rng.IntN(len(wishes))]}, nil)
 		return
 	}
 	actions := []messages.Action{
@@ -60,7 +64,7 @@ func (u *users) create() {
 	m := &messages.CreateInstance{
 		Id: id, Name: "vm", ProjectId: u.projects[w.rng.IntN(len(u.projects))], UserId: "u",
 		Flavor: flavors[w.rng.IntN(len(flavors))], Image: &messages.ImageRef{Id: "i", Sha256: "00", Format: "raw", VirtualBytes: 1},
-		UserData: []byte("x"), Metadata: map[string]string{"a": "b"}, RequestId: "req-" + id,
+		UserData: []byte("x"), Metadata: wishes[w.rng.IntN(len(wishes))], RequestId: "req-" + id,
 	}
 	if u.network != "" && w.rng.IntN(4) > 0 {
 		m.Networks = []*messages.NetworkRequest{{NetworkId: u.network}}

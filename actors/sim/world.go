@@ -50,6 +50,7 @@ type activation struct {
 	state    actors.State
 	rev      uint64
 	deferred map[string][]func(actors.Message, error)
+	alarm    time.Time // when it is woken; zero: not at all
 
 	// Of a host: the epoch of the node it lives on, if that is the one that drives
 	// its hypervisor; 0: it is in exile.
@@ -65,6 +66,7 @@ type World struct {
 	now    time.Duration
 	events eventHeap
 	seq    uint64
+	idle   int // events that are always to come
 	calm   bool
 
 	store map[string]stored
@@ -268,6 +270,7 @@ func (w *World) handle(a *activation, m actors.Message, reply func(actors.Messag
 		}
 	}
 	a.state = turn.State
+	w.watchClock(a)
 	w.perform(a, turn.Effects, reply)
 }
 
@@ -303,6 +306,8 @@ func (w *World) perform(a *activation, effects []actors.Effect, reply func(actor
 			w.board[a.ref.ID] = e.Facts
 		case actors.QueryHosts:
 			w.answerQuery(a.ref, e.Round)
+		case actors.Probe:
+			w.probe(a.ref, e.Targets)
 		case actors.ReadConsole, actors.Discard, actors.Notify:
 			answered = true
 			reply(&messages.Done{}, nil)
