@@ -39,13 +39,29 @@ func (builder) Build(cc grpcbalancing.ClientConn, o grpcbalancing.BuildOptions) 
 	return base.NewBalancerBuilder(policy, pickers{}, base.Config{HealthCheck: true}).Build(cc, o)
 }
 
-// Resolver makes a resolver for grpc.WithResolvers.
-func Resolver(s *balancer.Services) resolver.Builder {
-	register()
-	return &resolving{s}
+// Options of a resolver.
+type Options struct {
+	// MethodConfig is what gRPC's service config says of methods: time limits, and
+	// which calls may be made again; a list in JSON, or empty. Source: gRPC's
+	// doc/service_config.md.
+	MethodConfig string
 }
 
-type resolving struct{ services *balancer.Services }
+// RetryUnavailable is a MethodConfig under which calls that end UNAVAILABLE are made
+// again, elsewhere: for services whose calls do no harm twice.
+const RetryUnavailable = `[{"name":[{}],"retryPolicy":{"maxAttempts":3,"initialBackoff":"0.01s","maxBackoff":"0.2s",` +
+	`"backoffMultiplier":2,"retryableStatusCodes":["UNAVAILABLE"]}}]`
+
+// Resolver makes a resolver for grpc.WithResolvers.
+func Resolver(s *balancer.Services, o Options) resolver.Builder {
+	register()
+	return &resolving{s, o}
+}
+
+type resolving struct {
+	services *balancer.Services
+	options  Options
+}
 
 func (*resolving) Scheme() string { return Scheme }
 
@@ -67,7 +83,11 @@ func (r *resolving) Build(target resolver.Target, cc resolver.ClientConn, _ reso
 		return nil, fmt.Errorf("the target %s names no service", target.String())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	one := &resolved{cc: cc, cancel: cancel, config: cc.ParseServiceConfig(`{"loadBalancingConfig":[{"` + policy + `":{}}]}`)}
+	config := `{"loadBalancingConfig":[{"` + policy + `":{}}]`
+	if r.options.MethodConfig != "" {
+		config += `,"methodConfig":` + r.options.MethodConfig
+	}
+	one := &resolved{cc: cc, cancel: cancel, config: cc.ParseServiceConfig(config + "}")}
 	if one.config.Err != nil {
 		cancel()
 		return nil, one.config.Err
@@ -117,7 +137,7 @@ func (r *resolved) tell(b *balancer.Balancer) {
 	state := resolver.State{ServiceConfig: r.config}
 	for _, s := range b.Set().All {
 		a := resolver.Address{Addr: s.Address()}
-		a.BalancerAttributes = a.BalancerAttributes.WithValue(key{}, owner{b, s.Key()})
+		a.Attributes = a.Attributes.WithValue(key{}, owner{b, s.Key()})
 		state.Addresses = append(state.Addresses, a)
 	}
 	if err := r.cc.UpdateState(state); err != nil {
@@ -143,7 +163,7 @@ func (pickers) Build(info base.PickerBuildInfo) grpcbalancing.Picker {
 	}
 	p := &picker{ready: make(map[string]grpcbalancing.SubConn, len(info.ReadySCs))}
 	for sc, of := range info.ReadySCs {
-		if o, ok := of.Address.BalancerAttributes.Value(key{}).(owner); ok {
+		if o, ok := of.Address.Attributes.Value(key{}).(owner); ok {
 			p.of, p.ready[o.id] = o.of, sc
 		}
 	}

@@ -72,7 +72,7 @@ func TestCalls(t *testing.T) {
 	}}
 	t.Cleanup(services.Close)
 	source.lists <- []balancer.Endpoint{a.at, b.at}
-	conn, err := grpc.NewClient(grpcbalancer.Scheme+":///web", grpc.WithResolvers(grpcbalancer.Resolver(services)),
+	conn, err := grpc.NewClient(grpcbalancer.Scheme+":///web", grpc.WithResolvers(grpcbalancer.Resolver(services, grpcbalancer.Options{MethodConfig: grpcbalancer.RetryUnavailable})),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
