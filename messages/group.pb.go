@@ -535,6 +535,7 @@ type GroupView struct {
 	PreviousRevision int64                  `protobuf:"varint,15,opt,name=previous_revision,json=previousRevision,proto3" json:"previous_revision,omitempty"` // that a rollback goes to when no roll is under way; 0: none
 	// Only in answers, not in lists.
 	Template      *CreateInstance  `protobuf:"bytes,20,opt,name=template,proto3" json:"template,omitempty"`
+	TemplateMark  string           `protobuf:"bytes,23,opt,name=template_mark,json=templateMark,proto3" json:"template_mark,omitempty"`
 	Members       []*GroupMember   `protobuf:"bytes,21,rep,name=members,proto3" json:"members,omitempty"`
 	Decisions     []*GroupDecision `protobuf:"bytes,22,rep,name=decisions,proto3" json:"decisions,omitempty"` // the newest first
 	unknownFields protoimpl.UnknownFields
@@ -681,6 +682,13 @@ func (x *GroupView) GetTemplate() *CreateInstance {
 		return x.Template
 	}
 	return nil
+}
+
+func (x *GroupView) GetTemplateMark() string {
+	if x != nil {
+		return x.TemplateMark
+	}
+	return ""
 }
 
 func (x *GroupView) GetMembers() []*GroupMember {
@@ -955,7 +963,7 @@ const file_group_proto_rawDesc = "" +
 	"\vDeleteGroup\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\" \n" +
 	"\bGetGroup\x12\x14\n" +
-	"\x05scope\x18\x01 \x01(\tR\x05scope\"\xe1\x04\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\"\x86\x05\n" +
 	"\tGroupView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -976,7 +984,8 @@ const file_group_proto_rawDesc = "" +
 	"updated_at\x18\r \x01(\x03R\tupdatedAt\x12#\n" +
 	"\rmembers_count\x18\x0e \x01(\x05R\fmembersCount\x12+\n" +
 	"\x11previous_revision\x18\x0f \x01(\x03R\x10previousRevision\x122\n" +
-	"\btemplate\x18\x14 \x01(\v2\x16.troupe.CreateInstanceR\btemplate\x12-\n" +
+	"\btemplate\x18\x14 \x01(\v2\x16.troupe.CreateInstanceR\btemplate\x12#\n" +
+	"\rtemplate_mark\x18\x17 \x01(\tR\ftemplateMark\x12-\n" +
 	"\amembers\x18\x15 \x03(\v2\x13.troupe.GroupMemberR\amembers\x123\n" +
 	"\tdecisions\x18\x16 \x03(\v2\x15.troupe.GroupDecisionR\tdecisions\"\x80\x02\n" +
 	"\vGroupMember\x12\x1f\n" +

@@ -57,7 +57,7 @@ func listed(s State) *messages.GroupView {
 func full(s State) *messages.GroupView {
 	v := listed(s)
 	if t, ok := s.Templates.Get(revisionKey(s.Target)); ok {
-		v.Template = t.Create
+		v.Template, v.TemplateMark = t.Create, t.Mark
 	}
 	for _, m := range s.members() {
 		v.Members = append(v.Members, &messages.GroupMember{

@@ -117,7 +117,7 @@ func (c *cloud) dialects(id *identity.Identity) []api.Dialect {
 		compute.New(compute.Config{Client: c.client}).Dialect(),
 		image.New(image.Config{Client: c.client, Blobs: c.blobs}).Dialect(),
 		network.New(network.Config{Client: c.client}).Dialect(),
-		troupe.Dialect(levels{}, c.client),
+		troupe.Dialect(levels{}, c.client, c.client),
 	}
 }
 

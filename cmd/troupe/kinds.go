@@ -6,6 +6,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors/config"
 	"github.com/troupe-cloud/troupe/actors/directory"
 	"github.com/troupe-cloud/troupe/actors/flavor"
+	"github.com/troupe-cloud/troupe/actors/group"
 	"github.com/troupe-cloud/troupe/actors/host"
 	"github.com/troupe-cloud/troupe/actors/image"
 	"github.com/troupe-cloud/troupe/actors/instance"
@@ -22,7 +23,7 @@ import (
 // kinds is every kind of grain that a node runs.
 func kinds(mode scheduler.Mode) []actors.Kind {
 	return []actors.Kind{
-		access.Spec(), config.Spec(), directory.Kind(), flavor.Spec(), host.Spec(), image.Spec(), instance.Spec(),
+		access.Spec(), config.Spec(), directory.Kind(), flavor.Spec(), group.Spec(), host.Spec(), image.Spec(), instance.Spec(),
 		keypair.Spec(), lock.Spec(), namespace.Spec(), network.Spec(), project.Spec(), scheduler.Spec(mode), service.Spec(), switches.Spec(),
 	}
 }

@@ -50,7 +50,7 @@ func dialects(t *testing.T) []api.Dialect {
 	}
 	return []api.Dialect{
 		id.Dialect(), compute.New(compute.Config{}).Dialect(), image.New(image.Config{}).Dialect(),
-		network.New(network.Config{}).Dialect(), troupe.Dialect(nil, nil),
+		network.New(network.Config{}).Dialect(), troupe.Dialect(nil, nil, nil),
 	}
 }
 

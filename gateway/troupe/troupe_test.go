@@ -70,7 +70,7 @@ func TestRoutes(t *testing.T) { // table: one row, one request
 	o := &knob{level: "info"}
 	s := api.NewServer(api.Config{Auth: o, Log: zerolog.Nop()})
 	nodes := &trio{}
-	s.Mount(Dialect(o, nodes))
+	s.Mount(Dialect(o, nodes, nil))
 	for _, tt := range []struct {
 		name, method, path, role, body string
 		status                         int
