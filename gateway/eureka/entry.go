@@ -18,13 +18,15 @@ type place struct {
 
 func placeOf(e *messages.Endpoint) place { return place{e.Ip, e.Port, e.Cluster} }
 
-// entry is an endpoint with the instance that it is. But for gen nobody changes one.
+// entry is an endpoint with the instance that it is. But for gen and at nobody changes
+// one.
 type entry struct {
 	*instance
 	e      *messages.Endpoint
 	source string // name of its service
 	action string
 	gen    uint64 // of the last look that found it; under the view's lock
+	at     int    // in its source's list; likewise
 }
 
 func newEntry(source string, e *messages.Endpoint) *entry {

@@ -129,8 +129,12 @@ func (a *API) pass(x *request, limit int64, h func(*request) (reply, error)) (re
 		return reply{}, err
 	}
 	if limit > 0 {
-		defer a.bodies.Add(-limit)
-		if a.bodies.Add(limit) > maxBodyBytes {
+		most := limit
+		if n := x.ContentLength; n >= 0 {
+			most = min(n, limit)
+		}
+		defer a.bodies.Add(-most)
+		if a.bodies.Add(most) > maxBodyBytes {
 			return reply{}, errBusy
 		}
 		if x.body, err = body(x.Request, limit); err != nil {

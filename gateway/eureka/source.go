@@ -13,7 +13,8 @@ type source struct {
 	name     string
 	sub      *registry.Subscription
 	entries  map[place]*entry
-	number   uint64 // of the feed's state
+	list     []*entry // as the service ordered them
+	number   uint64   // of the feed's state
 	revision int64
 	gen      uint64
 	first    bool // the view is not whole before it was heard
@@ -39,27 +40,20 @@ func (v *view) apply(s *source, state *registry.State) {
 	}
 	s.number, s.revision = state.Number, state.Revision
 	s.gen++
-	for _, e := range state.Service.GetEndpoints() {
-		at := placeOf(e)
-		was := s.entries[at]
-		if was != nil && same(was.e, e) {
-			was.gen = s.gen
-			continue
+	all := state.Service.GetEndpoints()
+	now := make([]*entry, 0, len(all))
+	next := 0 // in s.list: the order of endpoints seldom changes
+	for _, e := range all {
+		was := s.before(e, &next)
+		x := was
+		if was == nil || !same(was.e, e) {
+			x = v.enter(s, was, e, state.Revision)
 		}
-		x := newEntry(s.name, e)
-		x.gen = s.gen
-		s.entries[at] = x
-		if was != nil || !s.first { // of what was there when the view began the time is its registration's
-			x.changedAt(state.Revision, was)
-		}
-		if was == nil || was.ID == x.ID {
-			v.replace(x.App, x.ID, was, x)
-		} else {
-			v.replace(was.App, was.ID, was, nil)
-			v.replace(x.App, x.ID, nil, x)
-		}
+		x.gen, x.at = s.gen, len(now)
+		now = append(now, x)
 	}
-	if len(s.entries) > len(state.Service.GetEndpoints()) {
+	s.list = now
+	if len(s.entries) > len(all) {
 		for at, x := range s.entries {
 			if x.gen != s.gen {
 				delete(s.entries, at)
@@ -78,6 +72,39 @@ func (v *view) apply(s *source, state *registry.State) {
 		close(v.changed)
 		v.changed = nil
 	}
+}
+
+// before is what stood where e stands; nil: nobody. Next is where it is looked for
+// first, and after it where the next one is.
+func (s *source) before(e *messages.Endpoint, next *int) *entry {
+	if n := *next; n < len(s.list) {
+		if was := s.list[n]; was.e == e || placeOf(was.e) == placeOf(e) {
+			*next = n + 1
+			return was
+		}
+	}
+	was := s.entries[placeOf(e)]
+	if was != nil {
+		*next = was.at + 1
+	}
+	return was
+}
+
+// enter makes an entry of an endpoint that has come or is another now. Called under
+// v.mu.
+func (v *view) enter(s *source, was *entry, e *messages.Endpoint, revision int64) *entry {
+	x := newEntry(s.name, e)
+	s.entries[placeOf(e)] = x
+	if was != nil || !s.first { // of what was there when the view began the time is its registration's
+		x.changedAt(revision, was)
+	}
+	if was == nil || was.ID == x.ID {
+		v.replace(x.App, x.ID, was, x)
+	} else {
+		v.replace(was.App, was.ID, was, nil)
+		v.replace(x.App, x.ID, nil, x)
+	}
+	return x
 }
 
 // replace puts x in the place of was under an id; either may be nil. Called under v.mu.
