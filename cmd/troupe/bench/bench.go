@@ -28,6 +28,7 @@ type settings struct {
 	during                        time.Duration
 	dir                           string
 	only                          []string
+	plots                         string
 }
 
 // run collects rows of the table.
@@ -83,6 +84,9 @@ var parts = []part{
 	{"the registry", registry},
 	{"many clients of the registry", manyClients},
 	{"a million endpoints", million},
+	{"balancer: choices", choices},
+	{"balancer: the tail", tails},
+	{"balancer: endpoints that die, and the proxy", deaths},
 }
 
 // clusterParts are those over several.
@@ -110,7 +114,7 @@ func Command() *cobra.Command {
 			"or the one on the PATH. TROUPE_PPROF reaches the first node.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
 	}
-	c.AddCommand(endpointsCommand())
+	c.AddCommand(endpointsCommand(), reverseProxyCommand())
 	f := c.Flags()
 	f.IntVar(&s.servers, "servers", 20000, "servers to create")
 	f.IntVar(&s.hosts, "hosts", 200, "hosts to simulate")
@@ -122,6 +126,7 @@ func Command() *cobra.Command {
 	f.IntVar(&s.idle, "idle-servers", 100000, "idle servers whose memory is measured; 0: none")
 	f.DurationVar(&s.during, "during", 3*time.Second, "how long each rate is measured")
 	f.StringSliceVar(&s.only, "only", nil, "measure only the parts whose names begin so, e.g. \"create,nodes leave\"; default: all")
+	f.StringVar(&s.plots, "plots", "", "folder to draw plots into; default: none are drawn")
 	f.StringVar(&s.dir, "dir", "", "folder for the data, on the disk that is to be measured; by default a temporary one")
 	return c
 }

@@ -61,7 +61,7 @@ func start(data string, env []string, args ...string) (*process, error) {
 	_, rest, found := strings.Cut(line, "ready on ")
 	p.base, _, _ = strings.Cut(rest, " ")
 	if _, at, ok := strings.Cut(rest, "registry "); ok {
-		p.registry = at[:strings.IndexAny(at+" ", " )")]
+		p.registry = at[:strings.IndexAny(at+" ", " ,)")]
 	}
 	if err != nil || !found {
 		_ = p.cmd.Process.Kill()

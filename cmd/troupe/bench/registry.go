@@ -75,14 +75,14 @@ func (r *run) ends() error {
 
 // startRegistry starts a cloud with a registry in place of the one there was, and
 // logs in.
-func (r *run) startRegistry(name string) (*registryCloud, error) {
+func (r *run) startRegistry(name string, more ...string) (*registryCloud, error) {
 	if err := r.ends(); err != nil {
 		return nil, err
 	}
 	x := &registryCloud{run: r}
 	var err error
-	r.cloud, err = start(filepath.Join(r.dir, name), os.Environ(), "dev", "--driver", "sim", "--sim-hosts", "1",
-		"--data", filepath.Join(r.dir, name), "--listen", "127.0.0.1:0", "--registry-listen", "127.0.0.1:0", "--log-level", "warn")
+	r.cloud, err = start(filepath.Join(r.dir, name), os.Environ(), append([]string{"dev", "--driver", "sim", "--sim-hosts", "1",
+		"--data", filepath.Join(r.dir, name), "--listen", "127.0.0.1:0", "--registry-listen", "127.0.0.1:0", "--log-level", "warn"}, more...)...)
 	if err != nil {
 		return nil, err
 	}
