@@ -3,7 +3,6 @@ package balancer
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -218,9 +217,8 @@ const (
 // up on those that do not answer soon, keeps some connections to each, and asks no
 // proxy.
 func NewBase() *http.Transport {
-	d := net.Dialer{Timeout: connectTime, KeepAlive: 15 * time.Second}
 	return &http.Transport{
-		DialContext: d.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: connectTime, ExpectContinueTimeout: time.Second,
+		DialContext: dialer(connectTime).DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: connectTime, ExpectContinueTimeout: time.Second,
 		MaxIdleConns: keptInAll, MaxIdleConnsPerHost: keptConns, IdleConnTimeout: keptTime, MaxResponseHeaderBytes: maxHeaders,
 	}
 }
