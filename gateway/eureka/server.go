@@ -249,22 +249,22 @@ func (x *request) gzip() bool {
 	return false
 }
 
-// log writes the access line, and an audit line of what an operator does.
+// log writes the access line, or an audit line of what changes something.
 func (a *API) log(x *request, status int, began time.Time) {
 	user := ""
 	if x.user != nil {
 		user = x.user.Name
 	}
-	e := a.cfg.Log.Debug()
+	e, text := a.cfg.Log.Debug(), "answered"
 	if x.audited() {
-		e = a.cfg.Log.Info()
+		e, text = a.cfg.Log.Info(), "audit"
 	}
 	e.Str("dialect", dialect).Str("user", user).Str("request", x.id).Str("method", x.Method).Str("path", x.URL.Path).
-		Int("status", status).Dur("took", time.Since(began)).Str("client", x.RemoteAddr).Msg("answered")
+		Int("status", status).Dur("took", time.Since(began)).Str("client", x.RemoteAddr).Msg(text)
 }
 
-// audited are statuses and metadata that somebody sets, and instances that are
-// cancelled; registrations and renewals are too many.
+// audited is all that changes something but for renewals, which are too many.
 func (x *request) audited() bool {
-	return x.Method == http.MethodDelete || x.Method == http.MethodPut && (strings.HasSuffix(x.URL.Path, "/status") || strings.HasSuffix(x.URL.Path, "/metadata"))
+	reads := x.Method == http.MethodGet || x.Method == http.MethodHead
+	return !reads && !strings.HasSuffix(x.Pattern, "/apps/{app}/{id}") || x.Method == http.MethodDelete
 }
