@@ -5,20 +5,31 @@ import (
 	"fmt"
 	"net/netip"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/config"
+	"github.com/troupe-cloud/troupe/actors/machine"
 	"github.com/troupe-cloud/troupe/actors/network"
 	"github.com/troupe-cloud/troupe/cluster"
+	"github.com/troupe-cloud/troupe/cluster/watch"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
 // Client is what the service needs of the actor system; *cluster.Client is one.
 type Client interface {
 	cluster.Asker
+	Watch(ctx context.Context, ref actors.Ref, get proto.Message) (<-chan watch.Change, error)
 	List(ctx context.Context, page cluster.Page) (entries []actors.Entry, more bool, err error)
 }
 
 // ByIndex finds instances by the network's index of addresses.
 type ByIndex struct{ Client Client }
+
+// WatchConfig is Cloud's.
+func (b ByIndex) WatchConfig(ctx context.Context, c machine.Config) (<-chan watch.Change, error) {
+	return b.Client.Watch(ctx, config.Ref(c.Namespace, c.Group, c.DataID), &messages.GetConfigDetail{})
+}
 
 // ByAddress is Cloud's. An instance that gave the address up since is not found:
 // the view itself must have it.

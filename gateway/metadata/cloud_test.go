@@ -12,6 +12,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/network"
 	"github.com/troupe-cloud/troupe/cluster"
+	"github.com/troupe-cloud/troupe/cluster/watch"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -35,6 +36,10 @@ func (f fewGuests) List(_ context.Context, p cluster.Page) ([]actors.Entry, bool
 		}
 	}
 	return nil, false, nil
+}
+
+func (f fewGuests) Watch(context.Context, actors.Ref, proto.Message) (<-chan watch.Change, error) {
+	return nil, messages.Unavailable
 }
 
 func TestByAddress(t *testing.T) { // table: one row, one address

@@ -1,6 +1,7 @@
 // Package metadata owns the service at 169.254.169.254: what a guest reads about
 // itself over HTTP, in the OpenStack and the EC2 form. A guest is known by the
-// address it asks from, nothing else. The documents are made by package
+// address it asks from, nothing else. It also shows the configs of the registry that the
+// guest's server names. The documents are made by package
 // guestdata; the addresses are the network actor's.
 package metadata
 
@@ -9,11 +10,15 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/troupe-cloud/troupe/actors/machine"
+	"github.com/troupe-cloud/troupe/cluster/watch"
 	"github.com/troupe-cloud/troupe/drivers/guestdata"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -30,6 +35,9 @@ const (
 type Cloud interface {
 	// ByAddress is the instance whose port on network has address.
 	ByAddress(ctx context.Context, network string, address netip.Addr) (*messages.InstanceView, error)
+	// WatchConfig tells a config's *messages.Config, or messages.NotFound, now and
+	// whenever it has changed, until ctx ends.
+	WatchConfig(ctx context.Context, c machine.Config) (<-chan watch.Change, error)
 }
 
 // Handler serves the guests of one network.
@@ -38,6 +46,7 @@ type Handler struct {
 	network string
 	log     zerolog.Logger
 	slots   chan struct{}
+	waits   waits
 }
 
 // New makes the handler for the network with that id. Serve it on a listener
@@ -71,19 +80,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the path is too long", http.StatusRequestURITooLong)
 		return
 	}
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	default:
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "too many requests at once", http.StatusServiceUnavailable)
-		return
-	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		http.NotFound(w, r)
 		return
 	}
+	end, ok := h.begin(r, peer.Addr())
+	if !ok {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too many requests at once", http.StatusServiceUnavailable)
+		return
+	}
+	defer end()
 	ctx, cancel := context.WithTimeout(r.Context(), AskTimeout)
 	defer cancel()
 	view, err := h.cloud.ByAddress(ctx, h.network, peer.Addr().Unmap())
@@ -91,8 +99,35 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, peer.Addr(), err)
 		return
 	}
+	if name, ok := configName(r); ok {
+		h.configs(w, r, view, name)
+		return
+	}
 	h.serve(w, r, documents(view))
 }
+
+// begin takes a place for a request; those that wait for a config have places of their
+// own, so that nobody waits for them.
+func (h *Handler) begin(r *http.Request, guest netip.Addr) (end func(), ok bool) {
+	if patient, _ := patience(r); patient > 0 && strings.HasPrefix(clean(r), configRoot+"/") {
+		return func() { h.waits.end(guest) }, h.waits.begin(guest)
+	}
+	select {
+	case h.slots <- struct{}{}:
+		return func() { <-h.slots }, true
+	default:
+		return nil, false
+	}
+}
+
+// configName is which config a request is about; empty: which there are.
+func configName(r *http.Request) (name string, ok bool) {
+	name, ok = strings.CutPrefix(clean(r), configRoot)
+	return strings.TrimPrefix(name, "/"), ok && (name == "" || name[0] == '/')
+}
+
+// clean is the path without slashes around it.
+func clean(r *http.Request) string { return strings.Trim(path.Clean("/"+r.URL.Path), "/") }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, from netip.Addr, err error) {
 	if errors.Is(err, messages.NotFound) {

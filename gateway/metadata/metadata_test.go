@@ -12,6 +12,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/troupe-cloud/troupe/actors/machine"
+	"github.com/troupe-cloud/troupe/cluster/watch"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -30,6 +32,10 @@ func (g oneGuest) ByAddress(_ context.Context, network string, a netip.Addr) (*m
 		return nil, fmt.Errorf("nobody has %s: %w", a, messages.NotFound)
 	}
 	return g.view, nil
+}
+
+func (g oneGuest) WatchConfig(context.Context, machine.Config) (<-chan watch.Change, error) {
+	return nil, messages.Unavailable
 }
 
 func guest() *messages.InstanceView {

@@ -19,7 +19,7 @@ var ec2Versions = []string{
 
 // serve finds the path in the OpenStack tree or in the EC2 tree of files.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, files map[string][]byte) {
-	clean := strings.Trim(path.Clean("/"+r.URL.Path), "/")
+	clean := clean(r)
 	root, rest, _ := strings.Cut(clean, "/")
 	switch {
 	case clean == "":
