@@ -1,5 +1,5 @@
 // Package client owns the commands that talk to a cloud: image, flavor, keypair,
-// server, network, host, event and quota, and config, service and migrate, which talk
+// server, group, network, host, event and quota, and config, service and migrate, which talk
 // to its registry. They use the public HTTP APIs alone, through gophercloud and
 // package nacos, so they work against any cloud and any registry that speaks them.
 // Nothing here knows an actor.
@@ -37,6 +37,7 @@ func Add(root *cobra.Command) {
 	for _, c := range []*cobra.Command{
 		a.serverCommand(), a.imageCommand(), a.flavorCommand(), a.keypairCommand(),
 		a.networkCommand(), a.hostCommand(), a.eventCommand(), a.quotaCommand(),
+		a.scalingGroupCommand(),
 	} {
 		c.GroupID = "client"
 		a.flags(c.PersistentFlags())
