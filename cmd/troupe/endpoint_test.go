@@ -7,25 +7,31 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/instance"
 	"github.com/troupe-cloud/troupe/actors/service"
+	"github.com/troupe-cloud/troupe/gateway/metadata"
 	"github.com/troupe-cloud/troupe/gateway/openstack/identity"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
 // user speaks the OpenStack API as the first administrator does.
 type user struct {
-	t     *testing.T
-	cloud *cloud
-	token string
-	nacos string
+	t       *testing.T
+	cloud   *cloud
+	project string
+	token   string
+	nacos   string
 }
 
 func newUser(t *testing.T, c *cloud) *user {
@@ -38,7 +44,7 @@ func newUser(t *testing.T, c *cloud) *user {
 	if err := json.Unmarshal(raw, &admin); err != nil {
 		t.Fatal(err)
 	}
-	u := &user{t: t, cloud: c, nacos: login(t, c)}
+	u := &user{t: t, cloud: c, project: admin.ProjectID, nacos: login(t, c)}
 	body := fmt.Sprintf(`{"auth": {"identity": {"methods": ["password"], "password": {"user": {"id": %q, "password": %q}}}, "scope": {"project": {"id": %q}}}}`,
 		admin.UserID, admin.Password, admin.ProjectID)
 	_, _, header := u.do("POST", "/identity/v3/auth/tokens", "application/json", body)
@@ -200,4 +206,49 @@ func (u *user) settled(id string) {
 		}
 	}
 	u.t.Fatal("it never settled")
+}
+
+// TestGuestReadsConfigs: those that its server names, if they admit the project, and
+// it is told of a change.
+func TestGuestReadsConfigs(t *testing.T) {
+	c := startRegistry(t, registryConfig(t))
+	u := newUser(t, c)
+	publish := func(id, content, tags string) {
+		t.Helper()
+		form := url.Values{"dataId": {id}, "groupName": {"g"}, "content": {content}, "configTags": {tags}, "accessToken": {u.nacos}}
+		if status, body := tell(t, c, "POST", "/v3/admin/cs/config", form); status != 200 {
+			t.Fatal(status, body)
+		}
+	}
+	publish("open", "one", service.ProjectsKey+"="+u.project)
+	publish("secret", "x", "")
+	id, status := u.server(u.image(), `{"troupe:config": "open@g,secret@g"}`)
+	if status != 202 {
+		t.Fatal(status)
+	}
+	u.settled(id)
+	h := metadata.New(metadata.ByIndex{Client: c.client}, c.networkID, zerolog.Nop())
+	ask := func(path string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/openstack/latest/troupe/config"+path, nil)
+		r.RemoteAddr = "10.90.0.2:4711"
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	if w := ask(""); w.Body.String() != "g/open\ng/secret" {
+		t.Errorf("the list: %d %q", w.Code, w.Body)
+	}
+	if w := ask("/g/secret"); w.Code != 404 {
+		t.Errorf("what does not admit the project: %d %q", w.Code, w.Body)
+	}
+	w := ask("/g/open")
+	if w.Code != 200 || w.Body.String() != "one" {
+		t.Fatalf("%d %q", w.Code, w.Body)
+	}
+	told := make(chan *httptest.ResponseRecorder)
+	go func() { told <- ask("/g/open?wait=25&md5=" + w.Header().Get("X-Troupe-Md5")) }()
+	publish("open", "two", service.ProjectsKey+"="+u.project)
+	if w := <-told; w.Code != 200 || w.Body.String() != "two" {
+		t.Errorf("the change: %d %q", w.Code, w.Body)
+	}
 }
