@@ -17,7 +17,7 @@ import (
 
 var (
 	seed = flag.Uint64("seed", 1, "of the first simulated history")
-	runs = flag.Int("runs", 12, "simulated histories")
+	runs = flag.Int("runs", 5, "simulated histories")
 )
 
 // world is one group, its instances and the weather, from one seed.
@@ -356,14 +356,14 @@ func TestSim(t *testing.T) {
 	for n := range *runs {
 		t.Run(fmt.Sprint(*seed+uint64(n)), func(t *testing.T) {
 			w := newWorld(t, *seed+uint64(n))
-			w.live(1500)
+			w.live(1200)
 			w.fault, w.quota = false, 100
 			w.logf("calm")
 			w.actives[1] = nil
 			if w.IntN(3) == 0 {
 				w.send(post{m: &messages.DeleteGroup{}})
 			}
-			w.live(6000)
+			w.live(3000)
 			w.rest()
 		})
 	}

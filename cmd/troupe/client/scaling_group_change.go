@@ -43,7 +43,7 @@ func (t *templateFlags) flags(f *pflag.FlagSet) {
 	f.BoolVar(&t.configDrive, "config-drive", false, "attach a drive with the metadata and user data")
 }
 
-// body has what was said, with names looked up.
+// templateOf has what was said, with names looked up.
 func (a *app) templateOf(ctx context.Context, f *pflag.FlagSet, t *templateFlags) (map[string]any, error) {
 	body := map[string]any{}
 	for name, v := range map[string]any{
@@ -193,7 +193,7 @@ func (a *app) groupScale() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.Atoi(args[1])
 			if err != nil {
-				return usage(errors.New("N is how many servers there are to be"))
+				return usage(errors.New("the second argument is how many servers there are to be"))
 			}
 			body := map[string]any{"desired": n}
 			p.put(cmd.Flags(), body)
