@@ -1,11 +1,17 @@
 package eureka
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/cluster/watch"
 	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -104,3 +110,73 @@ func TestConfig(t *testing.T) {
 }
 
 var _ http.Handler = (*API)(nil)
+
+// deaf hears nothing of one service, and refuses to watch another.
+type deaf struct {
+	registry.Cloud
+	mute, refuse string
+}
+
+func (d deaf) Watch(ctx context.Context, ref actors.Ref, get proto.Message) (<-chan watch.Change, error) {
+	switch {
+	case strings.HasSuffix(ref.ID, d.mute):
+		return make(chan watch.Change), nil
+	case strings.HasSuffix(ref.ID, d.refuse):
+		return nil, messages.Exhausted
+	}
+	return d.Cloud.Watch(ctx, ref, get)
+}
+
+// deafWorld has a node that is deaf, and two services.
+func deafWorld(t *testing.T, names ...string) *world {
+	w := newWorldWith(t, func(c *Config) {
+		c.Feeds = registry.NewFeeds(deaf{c.Cloud.(registry.Cloud), "@@MUTE", "@@NONE"})
+		t.Cleanup(c.Feeds.Close)
+	})
+	for _, name := range names {
+		e := &messages.Endpoint{Ip: "10.0.0.1", Weight: 1}
+		if _, err := w.Client.Ask(t.Context(), w.api.ref(name), &messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{e}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// TestMuteService: a service that does not answer holds all up, but not for ever.
+func TestMuteService(t *testing.T) {
+	w := deafWorld(t, "LOUD", "MUTE")
+	v := w.api.view
+	v.patient = time.Hour
+	whole, err := v.begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.show("who answers", func(v *view) bool { return v.apps["LOUD"] != nil })
+	select {
+	case <-whole:
+		t.Fatal("it is shown without all that there is")
+	default:
+	}
+	v.giveUp(v.whole)
+	if got := w.must(200, "GET", "/eureka/apps", ""); !strings.Contains(got, "LOUD") || strings.Contains(got, "MUTE") {
+		t.Error(got)
+	}
+}
+
+// TestRefusedService: where not all can be watched, nothing is shown, and not each
+// request tries again.
+func TestRefusedService(t *testing.T) {
+	w := deafWorld(t, "LOUD", "NONE")
+	w.must(503, "GET", "/eureka/apps", "")
+	v := w.api.view
+	v.mu.Lock()
+	if v.failed == nil || v.whole != nil || len(v.sources) != 0 {
+		t.Errorf("after a failure the view is %v", v.sources)
+	}
+	v.mu.Unlock()
+	w.must(503, "GET", "/eureka/apps", "")
+	v.mu.Lock()
+	v.retry = time.Time{}
+	v.mu.Unlock()
+	w.must(503, "GET", "/eureka/apps", "")
+}

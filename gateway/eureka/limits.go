@@ -39,6 +39,8 @@ const (
 	requestTime = 15 * time.Second // of one request
 	stallTime   = 30 * time.Second // for a client to send its body, or take its answer
 	readyTime   = 5 * time.Second  // for which a request waits for the view to be whole
+	wholeTime   = 30 * time.Second // after which the view is shown without services that do not answer
+	againTime   = 10 * time.Second // after a view could not begin, before it is tried again
 	seenTime    = time.Second      // for which who changes something waits until this node shows it
 
 	// pageShare: rendering takes no more than one part in so many of the time.
