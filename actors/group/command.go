@@ -40,7 +40,8 @@ func create(s State, in actors.Input, m *messages.CreateGroup) (State, []actors.
 }
 
 // update changes the desired number and the policy.
-func update(s State, m *messages.UpdateGroup) (State, error) {
+func update(s State, in actors.Input, m *messages.UpdateGroup) (State, error) {
+	was := s.Desired
 	p := &s.Policy
 	assign(&s.Desired, m.Desired)
 	assign(&p.MinHealthy, m.MinHealthy)
@@ -55,6 +56,9 @@ func update(s State, m *messages.UpdateGroup) (State, error) {
 		}
 	}
 	s.RetryAt = 0 // somebody is at it: no need to wait
+	if s.UpdatedAt = in.Now.UnixNano(); s.Desired != was {
+		s = s.decided(in.Now, "%d members are desired, no longer %d", s.Desired, was)
+	}
 	return s, s.check()
 }
 

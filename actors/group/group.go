@@ -103,7 +103,7 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 	case *messages.GetGroup:
 		return s, []actors.Effect{actors.Reply{Message: full(s)}}, nil
 	case *messages.UpdateGroup:
-		return s.ordered(in, func(s State) (State, error) { return update(s, m) })
+		return s.ordered(in, func(s State) (State, error) { return update(s, in, m) })
 	case *messages.RollGroup:
 		return s.ordered(in, func(s State) (State, error) { return roll(s, in, m) })
 	case *messages.RollbackGroup:

@@ -27,166 +27,36 @@ func creation(desired int32, p *messages.GroupPolicy) *messages.CreateGroup {
 	return &messages.CreateGroup{Name: "web", ProjectId: "p", UserId: "u", Desired: desired, Policy: p, Template: template("v1")}
 }
 
-// bench holds one group; what it asks is kept until somebody answers.
-type bench struct {
-	t     *testing.T
-	s     State
-	now   time.Time
-	asked []actors.Ask
-	view  *messages.GroupView
-}
-
-func newBench(t *testing.T) *bench { return &bench{t: t, now: start} }
-
-func (b *bench) try(m proto.Message) error {
-	s, effects, err := Step(b.s, actors.Input{ID: groupID, Now: b.now, Message: m})
-	if err != nil {
-		return err
-	}
-	b.s = s
-	for _, e := range effects {
-		switch e := e.(type) {
-		case actors.Ask:
-			b.asked = append(b.asked, e)
-		case actors.Reply:
-			b.view, _ = e.Message.(*messages.GroupView)
-		}
-	}
-	return nil
-}
-
-func (b *bench) say(m proto.Message) {
-	b.t.Helper()
-	if err := b.try(m); err != nil {
-		b.t.Fatalf("%T: %v", m, err)
-	}
-}
-
-// answer says what came back for one question.
-func (b *bench) answer(e actors.Ask, m proto.Message, err error) {
-	b.t.Helper()
-	b.say(answerOf(e, m, err))
-}
-
-func answerOf(e actors.Ask, m proto.Message, err error) *messages.Answered {
-	r := &messages.Reply{Error: messages.KindOf(err)}
-	if err != nil {
-		r.Message = messages.Sentence(err)
-	} else {
-		raw, _ := proto.Marshal(m)
-		r.Method, r.Payload = messages.NameOf(m), raw
-	}
-	return &messages.Answered{Kind: e.To.Kind, Id: e.To.ID, Asked: messages.NameOf(e.Message), Reply: r}
-}
-
-// member is the view of an instance.
-func member(id, host string, vm messages.VMState) *messages.InstanceView {
-	return &messages.InstanceView{Id: id, VmState: vm, Host: host, Fault: &messages.Fault{Message: "no luck"}, Ports: []*messages.Port{{Address: "10.0.0." + host}}}
-}
-
-const (
-	active   = messages.VMState_VM_STATE_ACTIVE
-	stopped  = messages.VMState_VM_STATE_STOPPED
-	building = messages.VMState_VM_STATE_BUILDING
-	failed   = messages.VMState_VM_STATE_ERROR
-)
-
-// serve answers all that is asked: creates become instances that run, except those
-// of image "bad", which go to ERROR; deletes are done at once.
-func (b *bench) serve() {
-	b.t.Helper()
-	for n := 0; len(b.asked) > 0; n++ {
-		if n > 1000 {
-			b.t.Fatal("it asks for ever")
-		}
-		e := b.asked[0]
-		b.asked = b.asked[1:]
-		switch m := e.Message.(type) {
-		case *messages.CreateInstance:
-			vm := active
-			if m.Image.Id == "bad" {
-				vm = failed
-			}
-			b.answer(e, member(m.Id, "1", vm), nil)
-		case *messages.ActOnInstance:
-			b.answer(e, nil, messages.NotFound)
-		case *messages.GetInstance:
-			if m, ok := b.s.Members.Get(e.To.ID); ok && m.Confirmed && m.Phase != Leaving {
-				b.answer(e, member(e.To.ID, m.Host, m.VM), nil)
-			}
-		case *messages.GetHost:
-			b.answer(e, &messages.HostView{Facts: &messages.HostFacts{Up: true}}, nil)
-		}
-	}
-}
-
-// pass lets time go by, in looks.
-func (b *bench) pass(d time.Duration) {
-	b.t.Helper()
-	for end := b.now.Add(d); b.now.Before(end); b.now = b.now.Add(brisk) {
-		b.say(&messages.Woken{})
-		b.serve()
-	}
-}
-
-func (b *bench) status() string {
-	by := map[string]int{}
-	for _, m := range b.s.members() {
-		by[fmt.Sprintf("%v/%d", m.Phase, m.Revision)]++
-	}
-	return fmt.Sprint(b.s.status(), " ", by)
-}
-
-func (b *bench) want(what, status string) {
-	b.t.Helper()
-	if got := b.status(); got != status {
-		b.t.Errorf("%s: %s, want %s (%v)", what, got, status, b.s.Decisions)
-	}
-}
-
-func grown(t *testing.T, desired int32, p *messages.GroupPolicy) *bench {
-	b := newBench(t)
-	b.say(creation(desired, p))
-	b.serve()
-	b.want("built up", fmt.Sprintf("settled map[in-use/1:%d]", desired))
-	return b
-}
-
-func (b *bench) first() (string, Member) {
-	m := b.s.members()[0]
-	return m.id, m.Member
-}
-
 func TestGroup(t *testing.T) { // table: one row, one short life
 	for name, tt := range map[string]struct {
 		policy *messages.GroupPolicy
-		live   func(*bench)
+		live   func(*rig)
 		want   string
 	}{
-		"as created": {nil, func(*bench) {}, "settled map[in-use/1:3]"},
-		"created twice": {nil, func(b *bench) {
+		"as created": {nil, func(*rig) {}, "settled map[in-use/1:3]"},
+		"created twice": {nil, func(b *rig) {
 			b.say(creation(3, nil))
 			if len(b.asked) != 0 {
 				b.t.Error("asked again")
 			}
 		}, "settled map[in-use/1:3]"},
-		"scaled up": {nil, func(b *bench) {
+		"scaled up": {nil, func(b *rig) {
 			b.say(&messages.UpdateGroup{Desired: proto.Int32(5)})
 			b.serve()
 		}, "settled map[in-use/1:5]"},
-		"scaled down": {nil, func(b *bench) {
+		"scaled down": {nil, func(b *rig) {
 			b.say(&messages.UpdateGroup{Desired: proto.Int32(1)})
 			b.serve()
 		}, "settled map[in-use/1:1]"},
-		"scaled down, the deletes under way": {nil, func(b *bench) {
+		"scaled down, the deletes under way": {nil, func(b *rig) {
 			b.say(&messages.UpdateGroup{Desired: proto.Int32(1)})
 		}, "changing map[in-use/1:1 leaving/1:2]"},
-		"one in error is replaced": {nil, func(b *bench) {
+		"one in error is replaced": {nil, func(b *rig) {
 			id, _ := b.first()
 			b.answer(askView(b.s, id).(actors.Ask), member(id, "1", failed), nil)
 			b.serve()
 		}, "settled map[in-use/1:3]"},
-		"one that somebody deleted is replaced": {nil, func(b *bench) {
+		"one that somebody deleted is replaced": {nil, func(b *rig) {
 			id, _ := b.first()
 			b.answer(askView(b.s, id).(actors.Ask), nil, messages.NotFound)
 			b.serve()
@@ -194,11 +64,11 @@ func TestGroup(t *testing.T) { // table: one row, one short life
 				b.t.Error("it is still there")
 			}
 		}, "settled map[in-use/1:3]"},
-		"one that is stopped is sick": {nil, func(b *bench) {
+		"one that is stopped is sick": {nil, func(b *rig) {
 			id, _ := b.first()
 			b.answer(askView(b.s, id).(actors.Ask), member(id, "1", stopped), nil)
 		}, "changing map[in-use/1:2 sick/1:1]"},
-		"one that stays stopped is replaced": {nil, func(b *bench) {
+		"one that stays stopped is replaced": {nil, func(b *rig) {
 			id, _ := b.first()
 			b.answer(askView(b.s, id).(actors.Ask), member(id, "1", stopped), nil)
 			b.pass(DefaultUnhealthy + 5*time.Second)
@@ -206,54 +76,54 @@ func TestGroup(t *testing.T) { // table: one row, one short life
 				b.t.Error("it is still there")
 			}
 		}, "settled map[in-use/1:3]"},
-		"an instance that nobody can ask stays": {nil, func(b *bench) {
+		"an instance that nobody can ask stays": {nil, func(b *rig) {
 			id, _ := b.first()
 			b.answer(askView(b.s, id).(actors.Ask), nil, messages.Unavailable)
 			b.serve()
 		}, "settled map[in-use/1:3]"},
-		"rolled with one above": {&messages.GroupPolicy{MaxSurge: 1, MinHealthy: 3}, func(b *bench) {
+		"rolled with one above": {&messages.GroupPolicy{MaxSurge: 1, MinHealthy: 3}, func(b *rig) {
 			b.say(&messages.RollGroup{Template: template("v2"), FromRevision: 1})
 			b.serve()
 		}, "settled map[in-use/2:3]"},
-		"rolled with one below": {&messages.GroupPolicy{MaxUnavailable: 1}, func(b *bench) {
+		"rolled with one below": {&messages.GroupPolicy{MaxUnavailable: 1}, func(b *rig) {
 			b.say(&messages.RollGroup{Template: template("v2")})
 			b.serve()
 		}, "settled map[in-use/2:3]"},
-		"rolled to what it is": {nil, func(b *bench) {
+		"rolled to what it is": {nil, func(b *rig) {
 			b.say(&messages.RollGroup{Template: template("v1")})
 		}, "settled map[in-use/1:3]"},
-		"rolled to the same with a mark": {nil, func(b *bench) {
+		"rolled to the same with a mark": {nil, func(b *rig) {
 			b.say(&messages.RollGroup{Template: template("v1"), Mark: "again"})
 			b.serve()
 		}, "settled map[in-use/2:3]"},
-		"a roll begins with one": {nil, func(b *bench) {
+		"a roll begins with one": {nil, func(b *rig) {
 			b.say(&messages.RollGroup{Template: template("v2")})
 		}, "rolling map[creating/2:1 in-use/1:3]"},
-		"a roll that fails stops, and nothing is lost": {&messages.GroupPolicy{MaxUnavailable: 1}, func(b *bench) {
+		"a roll that fails stops, and nothing is lost": {&messages.GroupPolicy{MaxUnavailable: 1}, func(b *rig) {
 			b.say(&messages.RollGroup{Template: template("bad")})
 			b.serve()
 			b.pass(20 * time.Second)
 		}, "stopped map[in-use/1:3]"},
-		"a stopped roll goes on if it is asked to": {&messages.GroupPolicy{MaxUnavailable: 1}, func(b *bench) {
+		"a stopped roll goes on if it is asked to": {&messages.GroupPolicy{MaxUnavailable: 1}, func(b *rig) {
 			b.say(&messages.RollGroup{Template: template("bad")})
 			b.serve()
 			b.pass(20 * time.Second)
 			b.say(&messages.RollGroup{Template: template("bad")})
 		}, "rolling map[in-use/1:2 leaving/1:1]"},
-		"a stopped roll is rolled back": {nil, func(b *bench) {
+		"a stopped roll is rolled back": {nil, func(b *rig) {
 			b.say(&messages.RollGroup{Template: template("bad")})
 			b.serve()
 			b.say(&messages.RollbackGroup{FromRevision: 2})
 			b.pass(20 * time.Second)
 		}, "settled map[in-use/1:3]"},
-		"a roll that is done is rolled back": {nil, func(b *bench) {
+		"a roll that is done is rolled back": {nil, func(b *rig) {
 			b.say(&messages.RollGroup{Template: template("v2")})
 			b.serve()
 			b.say(&messages.RollbackGroup{FromRevision: 2})
 			b.say(&messages.RollbackGroup{FromRevision: 2}) // delivered twice
 			b.serve()
 		}, "settled map[in-use/1:3]"},
-		"deleting": {nil, func(b *bench) {
+		"deleting": {nil, func(b *rig) {
 			b.say(&messages.DeleteGroup{})
 		}, "deleting map[leaving/1:3]"},
 	} {
@@ -284,7 +154,7 @@ func TestHostDown(t *testing.T) {
 }
 
 func TestService(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	m := creation(1, nil)
 	m.Template.Metadata = map[string]string{"troupe:service": "shop:80"}
 	b.say(m)
@@ -316,7 +186,7 @@ func TestService(t *testing.T) {
 }
 
 func TestQuota(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.say(creation(2, nil))
 	for _, e := range b.asked {
 		b.answer(e, nil, fmt.Errorf("quota exceeded: %w", messages.Exhausted))
@@ -339,7 +209,7 @@ func TestQuota(t *testing.T) {
 // TestDeleteBeforeCreate: an instance whose create may be on its way is not
 // forgotten before it has answered.
 func TestDeleteBeforeCreate(t *testing.T) {
-	b := newBench(t)
+	b := newRig(t)
 	b.say(creation(1, nil))
 	b.say(&messages.DeleteGroup{})
 	create := b.asked[0]
@@ -375,20 +245,22 @@ func TestRefusals(t *testing.T) { // table: one row, one refusal
 		m    proto.Message
 		want error
 	}{
-		"no name":          {change(func(c *messages.CreateGroup) { c.Name = "" }), messages.Invalid},
-		"too many":         {change(func(c *messages.CreateGroup) { c.Desired = MaxMembers }), messages.Invalid},
-		"fewer than none":  {change(func(c *messages.CreateGroup) { c.Desired = -1 }), messages.Invalid},
-		"no image":         {change(func(c *messages.CreateGroup) { c.Template.Image = nil }), messages.Invalid},
-		"a port":           {change(func(c *messages.CreateGroup) { c.Template.Networks = []*messages.NetworkRequest{{PortId: "x"}} }), messages.Invalid},
-		"no such wish":     {change(func(c *messages.CreateGroup) { c.Template.Metadata = map[string]string{"troupe:service": "a:b"} }), messages.Invalid},
-		"minimum too high": {creation(3, &messages.GroupPolicy{MinHealthy: 4}), messages.Invalid},
-		"no room to roll":  {creation(3, &messages.GroupPolicy{MinHealthy: 3, MaxUnavailable: 1}), messages.Invalid},
-		"too patient":      {creation(3, &messages.GroupPolicy{StartMs: 1 << 62}), messages.Invalid},
-		"a negative time":  {creation(3, &messages.GroupPolicy{StartMs: -1 << 62}), messages.Invalid},
-		"there is none":    {&messages.GetGroup{}, messages.NotFound},
-		"another kind's":   {&messages.GetHost{}, messages.NotFound},
+		"no name":           {change(func(c *messages.CreateGroup) { c.Name = "" }), messages.Invalid},
+		"too many":          {change(func(c *messages.CreateGroup) { c.Desired = MaxMembers }), messages.Invalid},
+		"fewer than none":   {change(func(c *messages.CreateGroup) { c.Desired = -1 }), messages.Invalid},
+		"no image":          {change(func(c *messages.CreateGroup) { c.Template.Image = nil }), messages.Invalid},
+		"a port":            {change(func(c *messages.CreateGroup) { c.Template.Networks = []*messages.NetworkRequest{{PortId: "x"}} }), messages.Invalid},
+		"text that is none": {change(func(c *messages.CreateGroup) { c.Template.Description = "\xff" }), messages.Invalid},
+		"a bad tag":         {change(func(c *messages.CreateGroup) { c.Template.Tags = []string{""} }), messages.Invalid},
+		"no such wish":      {change(func(c *messages.CreateGroup) { c.Template.Metadata = map[string]string{"troupe:service": "a:b"} }), messages.Invalid},
+		"minimum too high":  {creation(3, &messages.GroupPolicy{MinHealthy: 4}), messages.Invalid},
+		"no room to roll":   {creation(3, &messages.GroupPolicy{MinHealthy: 3, MaxUnavailable: 1}), messages.Invalid},
+		"too patient":       {creation(3, &messages.GroupPolicy{StartMs: 1 << 62}), messages.Invalid},
+		"a negative time":   {creation(3, &messages.GroupPolicy{StartMs: -1 << 62}), messages.Invalid},
+		"there is none":     {&messages.GetGroup{}, messages.NotFound},
+		"another kind's":    {&messages.GetHost{}, messages.NotFound},
 	} {
-		if err := newBench(t).try(tt.m); !errors.Is(err, tt.want) {
+		if err := newRig(t).try(tt.m); !errors.Is(err, tt.want) {
 			t.Errorf("%s: got %v, want %v", name, err, tt.want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/troupe-cloud/troupe/actors/instance"
 	"github.com/troupe-cloud/troupe/actors/machine"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -84,7 +85,7 @@ func (s State) check() error {
 
 func bearable(d time.Duration) bool { return d > 0 && d <= MaxPatience }
 
-// newTemplate judges what all members are made of; more is judged by each instance.
+// newTemplate judges what all members are made of.
 func newTemplate(c *messages.CreateInstance, mark string) (Template, error) {
 	switch {
 	case c.GetFlavor() == nil || c.GetImage().GetSha256() == "":
@@ -97,14 +98,15 @@ func newTemplate(c *messages.CreateInstance, mark string) (Template, error) {
 			return Template{}, fmt.Errorf("members share no port and no fixed address: %w", messages.Invalid)
 		}
 	}
-	if _, err := proto.Marshal(c); err != nil {
-		return Template{}, fmt.Errorf("text must be valid UTF-8: %w", messages.Invalid)
-	}
 	wishes, err := machine.Parse(c.GetMetadata(), c.GetTags())
 	if err != nil {
 		return Template{}, err
 	}
 	c = proto.CloneOf(c)
+	c.Id, c.Name, c.ProjectId = "id", "name", "project"
+	if err := instance.Check(c); err != nil {
+		return Template{}, err
+	}
 	c.Id, c.Name, c.ProjectId, c.UserId, c.RequestId, c.GroupId = "", "", "", "", "", ""
 	t := Template{Create: c, Mark: mark}
 	for _, service := range wishes.Services {

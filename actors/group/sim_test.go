@@ -314,7 +314,7 @@ func wished(image string) *messages.CreateInstance {
 func (w *world) live(moments int) {
 	for range moments {
 		w.now = w.now.Add(time.Duration(w.IntN(400)) * time.Millisecond)
-		for range min(len(w.posts), 1+w.IntN(6)) {
+		for range min(len(w.posts), 1+w.IntN(6)+len(w.posts)/4) { // what waits does not pile up
 			w.deliver()
 		}
 		w.nature()

@@ -21,3 +21,7 @@ func stepMember(s State, in actors.Input) (State, []actors.Effect, error) {
 		To: actors.Ref{Kind: "group", ID: is.GroupId}, Message: &messages.MemberChanged{InstanceId: is.Id},
 	}), nil
 }
+
+// Check refuses what no instance could be created by: for who keeps commands for
+// later.
+func Check(m *messages.CreateInstance) error { return valid(m.GetId(), m) }
