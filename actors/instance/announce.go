@@ -160,14 +160,25 @@ func words(s State) []actors.Effect {
 }
 
 // heard takes a service's word: what was said is so, or is refused; or it was so, and
-// others have that name now.
+// stands no more, for others have that name now.
 func heard(s State, now time.Time, m *messages.EndpointAnnounced) (State, []actors.Effect, error) {
-	i := slices.IndexFunc(s.Said, func(d Said) bool { return d.Service == m.Service && d.Seq == m.Seq })
-	if i < 0 || s.Said[i].Heard && (m.Refused == "" || s.Said[i].Refused != "") {
+	i := slices.IndexFunc(s.Said, func(d Said) bool { return d.Service == m.Service })
+	switch {
+	case i < 0 && m.Refused != "":
+		// It is told so until it says something: that it is not there is enough.
+		s.Words++
+		return s, []actors.Effect{tellService(s, Said{Service: m.Service, Seq: s.Words})}, nil
+	case i < 0 || s.Said[i].Seq != m.Seq || s.Said[i].Heard && m.Refused == "":
 		return s, nil, nil
 	}
 	s.Said = slices.Clone(s.Said)
 	switch d := &s.Said[i]; {
+	case d.Heard && d.Refused == "": // it was so, and is no more: what is so now?
+		s.Words++
+		*d = Said{Service: d.Service, Seq: s.Words, Endpoints: d.Endpoints}
+		return s, []actors.Effect{tellService(s, *d)}, nil
+	case d.Heard:
+		return s, nil, nil
 	case len(d.Endpoints) == 0:
 		if s.Said = slices.Delete(s.Said, i, i+1); len(s.Said) == 0 {
 			s.Said = nil

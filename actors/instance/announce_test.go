@@ -144,6 +144,28 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestEvicted: a word that stands no more is said again, and what comes of that counts.
+func TestEvicted(t *testing.T) {
+	t.Parallel()
+	d := &day{t: t, s: serving(idle), now: now}
+	for _, tt := range []struct {
+		m    actors.Message
+		told string
+	}{
+		{wordOf(1, "taken"), "web 2 10.0.0.9:80 weight 1"},
+		{wordOf(1, "taken"), ""},
+		{wordOf(2, "taken"), ""},
+		{wordOf(2, "taken"), ""},
+		{&messages.UpdateInstance{RemoveMetadata: []string{machine.ServiceKey}}, ""},
+		{wordOf(2, "taken"), "web 3"}, // it is told until it says something
+	} {
+		d.step(tt.m)
+		if d.told() != tt.told {
+			t.Errorf("%v: told %q, want %q", tt.m, d.told(), tt.told)
+		}
+	}
+}
+
 // TestWrongWishes: a server whose metadata ask for nonsense, from before it was
 // refused, runs all the same; its history says so.
 func TestWrongWishes(t *testing.T) {

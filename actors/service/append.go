@@ -37,6 +37,7 @@ func (s State) AppendJSON(b []byte) ([]byte, error) {
 	o.IntIf("Healthy", int64(k.Healthy))
 	o.IntIf("ClusterCount", int64(k.ClusterCount))
 	o.TextIf("Project", k.Project)
+	o.TextsIf("Evicted", k.Evicted)
 	if s.Graves.Next > 0 {
 		encode.Value(&o, "Graves", s.Graves)
 	}

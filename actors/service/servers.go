@@ -54,14 +54,14 @@ func announce(s State, in actors.Input, m *messages.AnnounceEndpoint) (State, []
 		return s, []actors.Effect{announced(in.ID, m.InstanceId, m.Seq, grave.Why)}, nil
 	}
 	w := s.edit(in)
-	w.store()
+	w.hear(m.InstanceId)
 	why := ""
 	if len(m.Endpoints) > 0 {
 		why = w.serve(m)
 	}
 	if why != "" {
 		w = s.edit(in) // a refusal has done nothing else
-		w.store()
+		w.hear(m.InstanceId)
 	}
 	if why != "" || len(m.Endpoints) == 0 {
 		w.dismiss(m.InstanceId)
@@ -196,6 +196,28 @@ func (s State) guests() (n int) {
 	return n
 }
 
+// hear notes that a server has said something.
+func (w *edit) hear(instance string) {
+	k := w.store()
+	if i := slices.Index(k.Evicted, instance); i >= 0 {
+		k.Evicted = slices.Delete(slices.Clone(k.Evicted), i, i+1)
+	}
+}
+
+// evictions tell servers that what they have said stands no more.
+func evictions(s State) []actors.Effect {
+	if s.kept == nil {
+		return nil
+	}
+	var effects []actors.Effect
+	for _, instance := range s.kept.Evicted {
+		if g, ok := s.Graves.Get(instance); ok {
+			effects = append(effects, announced(s.kept.ID, instance, g.Order, g.Why))
+		}
+	}
+	return effects
+}
+
 // evict dismisses the servers of projects that have no place here any more, and
 // tells them.
 func (w *edit) evict() {
@@ -203,7 +225,8 @@ func (w *edit) evict() {
 		if w.kept.admits(row.Project) {
 			continue
 		}
-		w.store()
+		k := w.store()
+		k.Evicted = append(slices.Clone(k.Evicted), instance)
 		w.dismiss(instance)
 		const why = "others have registered under this name, or its metadata name other projects"
 		w.Graves = w.Graves.Bury(actors.Grave{ID: instance, At: w.in.Now, Order: row.Seq, Why: why})

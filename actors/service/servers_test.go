@@ -105,6 +105,7 @@ func TestAnnounce(t *testing.T) { // table: one row, what is said, what is shown
 			if shown := w.shown(); shown != tt.shown {
 				t.Errorf("shown %q, want %q", shown, tt.shown)
 			}
+			w.evictions(t)
 			w.move() // it is stored, all of it, in the same turn
 			w.checked(t)
 			last, heard := tt.said[len(tt.said)-1], tt.heard
@@ -130,6 +131,22 @@ func probeOf(instance string, ok bool, ip string) *messages.EndpointsProbed {
 	k := keys(ip)[0]
 	k.Owner = ServerOwner(instance)
 	return &messages.EndpointsProbed{Results: []*messages.ProbeResult{{Key: k, Ok: ok, TookNs: 1e6}}}
+}
+
+// evictions sees that whoever was dismissed is told until it has said something.
+func (w *world) evictions(t *testing.T) {
+	t.Helper()
+	n := len(w.state.Value().(State).kept.Evicted)
+	w.must(&messages.Nudged{})
+	if heard := w.heard(); n > 0 && heard != "i 1 refused" || n == 0 && heard != "" || n > 0 != w.state.Unsettled() {
+		t.Errorf("%d are evicted, heard %q, unsettled %v", n, heard, w.state.Unsettled())
+	}
+	if n > 0 {
+		w.must(says("i", 2, "p", "z"))
+		if heard := w.heard(); heard != "i 2 refused" || w.state.Unsettled() {
+			t.Errorf("after that heard %q", heard)
+		}
+	}
 }
 
 // TestServersOwnNamespace: where a namespace is named like the project, its servers

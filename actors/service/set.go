@@ -19,7 +19,7 @@ func (w *edit) create(auto, persistent bool) error {
 	}
 	k := w.store()
 	*k = kept{
-		ID: w.in.ID, Exists: true, Auto: auto, Persistent: persistent, CreatedAt: w.in.Now.UnixNano(), High: k.High,
+		ID: w.in.ID, Exists: true, Auto: auto, Persistent: persistent, CreatedAt: w.in.Now.UnixNano(), High: k.High, Evicted: k.Evicted,
 		namespace: namespace, group: group, name: name,
 	}
 	w.visible = true
@@ -99,7 +99,7 @@ func deleteService(s State, in actors.Input) (State, []actors.Effect, error) {
 // goes on from there.
 func (w *edit) bury() {
 	k := w.store()
-	*k = kept{ID: k.ID, High: k.High, namespace: k.namespace, group: k.group, name: k.name}
+	*k = kept{ID: k.ID, High: k.High, Evicted: k.Evicted, namespace: k.namespace, group: k.group, name: k.name}
 	for key := range w.Snapshot.All() {
 		w.Snapshot = w.Snapshot.Delete(key)
 	}

@@ -35,6 +35,10 @@ type kept struct {
 	CreatedAt        int64                      // Unix nanoseconds
 	Project          string                     // whose servers have made it, and alone use its name; empty: clients of the registry do
 
+	// Evicted are the servers that were dismissed and have not said anything since: they
+	// are told until they do.
+	Evicted []string
+
 	// High is above every revision that was ever told; an activation begins with it.
 	High int64
 
@@ -75,11 +79,13 @@ func Spec() actors.Kind {
 				"servers": &s.Servers, "line": &s.Graves.Line, "dead": &s.Graves.Dead,
 			}
 		},
-		Wake:   wake,
-		Keep:   needed,
-		Same:   func(before, after State) bool { return before.kept == after.kept },
-		Rebase: rebase,
-		Index:  index,
+		Outstanding: evictions,
+		Busy:        func(s State) bool { return s.kept != nil && len(s.kept.Evicted) > 0 },
+		Wake:        wake,
+		Keep:        needed,
+		Same:        func(before, after State) bool { return before.kept == after.kept },
+		Rebase:      rebase,
+		Index:       index,
 	}.Kind()
 }
 

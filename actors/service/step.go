@@ -15,8 +15,11 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 	switch m := in.Message.(type) {
 	case *messages.Activated:
 		return s, nil, nil
-	case *messages.Nudged, *messages.Woken:
+	case *messages.Woken:
 		return woken(s, in)
+	case *messages.Nudged:
+		next, effects, err := woken(s, in)
+		return next, append(effects, evictions(next)...), err
 	case *messages.GetService:
 		return get(s, m)
 	case *messages.RenewEndpoints:

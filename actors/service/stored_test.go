@@ -76,7 +76,7 @@ func TestKeptIsReadBack(t *testing.T) {
 		ID: testID, Exists: true, Auto: true, Persistent: true, ProtectThreshold: 0.5, Metadata: map[string]string{"a": "b"},
 		Selector:  &messages.Selector{Type: SelectorLabel, Expression: "x & y"},
 		Clusters:  []*messages.ServiceCluster{{Name: "c", Check: &messages.HealthCheck{Type: CheckHTTP, ExpectedCodes: []int32{200}}}},
-		CreatedAt: 1 << 60, High: 1 << 50, Endpoints: 3, Healthy: 2, ClusterCount: 1, Project: "p",
+		CreatedAt: 1 << 60, High: 1 << 50, Endpoints: 3, Healthy: 2, ClusterCount: 1, Project: "p", Evicted: []string{"i"},
 	}, Graves: actors.Graves{}.Bury(actors.Grave{ID: "i"})}
 	raw, err := s.AppendJSON(nil)
 	if err != nil {
@@ -91,7 +91,7 @@ func TestKeptIsReadBack(t *testing.T) {
 		t.Errorf("read is %s, written was %s", again, raw)
 	}
 	var fields map[string]any
-	if err := json.Unmarshal(raw, &fields); err != nil || len(fields) != 15 {
+	if err := json.Unmarshal(raw, &fields); err != nil || len(fields) != 16 {
 		t.Errorf("%d fields are written: %v", len(fields), err)
 	}
 }

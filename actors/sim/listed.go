@@ -74,6 +74,9 @@ func (w *World) settledListed() {
 		for _, d := range s.Said {
 			on := services[d.Service]
 			endpoints := on.Announced()[ref.ID]
+			if !d.Heard {
+				continue // it asks again just now
+			}
 			if d.Refused != "" {
 				if len(endpoints) > 0 {
 					w.fail("%s is refused by %s, and listed", ref.ID, d.Service)

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -36,6 +37,9 @@ func (u *users) act() {
 	switch w.rng.IntN(12) {
 	case 0, 1:
 		u.operate()
+		return
+	case 3:
+		u.register()
 		return
 	case 2:
 		u.ask(actors.Ref{Kind: "instance", ID: id}, &messages.UpdateInstance{ReplaceMetadata: true, Metadata: wishes[w.rng.IntN(len(wishes))]}, nil)
@@ -85,6 +89,14 @@ func (u *users) busyFor(acts int) {
 	for range acts {
 		u.w.after(time.Duration(u.w.rng.Int64N(int64(time.Duration(acts)*400*time.Millisecond))), u.act)
 	}
+}
+
+// register is a client of the registry that uses a name which servers may use too.
+func (u *users) register() {
+	name := []string{"web", "api"}[u.w.rng.IntN(2)]
+	u.ask(service.Ref("", "", name), &messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{
+		{Ip: "192.0.2.1", Port: 1, Weight: 1, Enabled: true, Healthy: true},
+	}}, nil)
 }
 
 // operate does what operators do: they evacuate hosts, for no reason, and declare
