@@ -57,7 +57,7 @@ chaos: setup-test ## faults on three nodes and three Consul servers for MINUTES 
 	$(GO) test -count=1 -timeout $$(( $(or $(MINUTES),30) + 20 ))m -v ./e2e/chaos -run TestFaults -minutes=$(or $(MINUTES),30) $(if $(filter-out 1,$(SEED)),-seed=$(SEED))
 
 bench: build ## the benchmarks, printed as tables: of one node, and of three with a real Consul (make consul)
-	bin/troupe bench
+	bin/troupe bench --plots docs
 	bin/troupe bench --nodes 3
 
 lint: setup-build imports $(TOOLS)/staticcheck ## gofmt, vet, staticcheck and the import rule

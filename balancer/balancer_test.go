@@ -271,3 +271,41 @@ func TestStorm(t *testing.T) {
 }
 
 func pick(r *rand.Rand, of ...string) string { return of[r.IntN(len(of))] }
+
+// TestFlap: a list that changes all the time, while calls go on.
+func TestFlap(t *testing.T) {
+	b := balancerOf(t, Config{Rule: &PeakEWMA{}}, endpoints(10, "a", "b"))
+	ended, calls := make(chan struct{}), make(chan error, 2)
+	for range cap(calls) {
+		go func() {
+			for {
+				select {
+				case <-ended:
+					calls <- nil
+					return
+				default:
+				}
+				s, err := b.Choose(&Request{})
+				if err != nil {
+					calls <- err
+					return
+				}
+				b.Begin(s).End(OK)
+			}
+		}()
+	}
+	for i := range 500 {
+		list := endpoints(10, "a", "b")[i%7:]
+		list[0].Port = -1 // no address
+		if i%3 == 0 {
+			list = nil
+		}
+		b.Update(list)
+	}
+	close(ended)
+	for range cap(calls) {
+		if err := <-calls; err != nil {
+			t.Error(err)
+		}
+	}
+}

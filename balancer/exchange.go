@@ -2,11 +2,13 @@ package balancer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // exchange is one request of the caller's.
@@ -105,9 +107,20 @@ func (t *Transport) bad(status int) bool {
 	return slices.Contains(t.Statuses, status)
 }
 
+// A caller whose own time is over says something of a server that has let him wait
+// for much longer than it lets others.
+const (
+	patience      = 250 * time.Millisecond // at least
+	patienceTimes = 5                      // of the server's mean response time
+)
+
 // result is what the failure of a try says of the server.
-func (x *exchange) result(err error) Result {
-	if x.r.Context().Err() != nil {
+func (x *exchange) result(err error, c *Call) Result {
+	if own := x.r.Context().Err(); own != nil {
+		waited := time.Duration(x.b.now() - c.began)
+		if errors.Is(own, context.DeadlineExceeded) && !errors.Is(err, errCaller) && waited >= max(patience, patienceTimes*c.Server.mean()) {
+			return Unreachable
+		}
 		return Abandoned
 	}
 	if r := ResultOf(err); r != OK && !errors.Is(err, errCaller) {

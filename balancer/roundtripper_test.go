@@ -153,7 +153,7 @@ func TestSaved(t *testing.T) {
 			services := servicesOf(t, Config{Rule: &RoundRobin{}}, bad, good, fine)
 			tr := &Transport{Services: services, Statuses: []int{500, 502, 503, 504}, AnswerTime: time.Minute}
 			if c.name == "stalled" {
-				tr.AnswerTime = 200 * time.Millisecond
+				tr.AnswerTime = time.Second
 			}
 			client := clientOf(t, tr)
 			c.harm(t, bad)

@@ -66,6 +66,10 @@ func (x *exchange) try(a *attempts, first bool) (resp *http.Response, unsent boo
 	if t.timer != nil {
 		t.timer.Stop()
 	}
+	if err == nil && slow { // too late: what it would be read by has ended
+		_ = resp.Body.Close()
+		resp, err = nil, errSlow
+	}
 	if err != nil {
 		if unsent = t.sent != nil && t.sent.recall(); t.sent != nil && t.sent.failed.Load() != nil {
 			err = fmt.Errorf("%w: %w", errCaller, *t.sent.failed.Load())
@@ -73,7 +77,7 @@ func (x *exchange) try(a *attempts, first bool) (resp *http.Response, unsent boo
 			err = fmt.Errorf("%s: %w", a.server.Address(), errSlow)
 		}
 		cancel(nil)
-		t.call.End(x.result(err))
+		t.call.End(x.result(err, &t.call))
 		return nil, unsent, err
 	}
 	if t.sent != nil {

@@ -73,6 +73,39 @@ func TestLyingCaller(t *testing.T) {
 	_ = resp.Body.Close()
 }
 
+// TestImpatientCallers: a server that lets all wait for longer than they can is left
+// alone, though it is always they who give up; one whose callers have no time is not.
+func TestImpatientCallers(t *testing.T) {
+	stalled, busy := newBackend(t), newBackend(t)
+	stalled.hang(t)
+	busy.hang(t)
+	for b, c := range map[*backend]struct {
+		time   time.Duration
+		usable bool
+	}{stalled: {patience + 50*time.Millisecond, false}, busy: {time.Millisecond, true}} {
+		services := servicesOf(t, Config{}, b)
+		client := clientOf(t, &Transport{Services: services, AnswerTime: time.Minute})
+		of, err := services.Get(t.Context(), "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), c.time)
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://web/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.Do(r); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+			cancel()
+		}
+		if got := of.Stats()[0]; c.usable != got.Usable {
+			t.Errorf("after %v each: %+v", c.time, got)
+		}
+	}
+}
+
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
