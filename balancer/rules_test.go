@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -14,13 +15,18 @@ func seeded(seed uint64) Draw {
 	return rand.New(rand.NewPCG(seed, seed)).Uint64
 }
 
-// clock is a time that a test moves.
-type clock struct{ t time.Time }
+// clock is a time that a test moves; a balancer's timers look at it too.
+type clock struct{ nanos atomic.Int64 }
 
-func newClock() *clock { return &clock{time.Unix(1_700_000_000, 0)} }
+func newClock() *clock {
+	c := &clock{}
+	c.nanos.Store(time.Unix(1_700_000_000, 0).UnixNano())
+	return c
+}
 
-func (c *clock) now() time.Time       { return c.t }
-func (c *clock) pass(d time.Duration) { c.t = c.t.Add(d) }
+func (c *clock) now() time.Time       { return time.Unix(0, c.nanos.Load()) }
+func (c *clock) pass(d time.Duration) { c.nanos.Add(int64(d)) }
+
 func endpoint(i int, zone string) Endpoint {
 	return Endpoint{Host: fmt.Sprintf("10.0.%d.%d", i/250, i%250+1), Port: 80, Weight: 1, Zone: zone}
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	lb "github.com/troupe-cloud/troupe/balancer"
@@ -107,6 +108,7 @@ type queue struct {
 // weather is a history under way.
 type weather struct {
 	now    time.Duration
+	clock  atomic.Int64 // now, for the balancer, which may look from a timer of its own
 	random *rand.Rand
 	ends   endings
 	queues [tailServers]queue
@@ -121,7 +123,7 @@ func tail(name string) (tailRow, error) {
 		return tailRow{}, err
 	}
 	epoch := time.Unix(0, 0)
-	b := lb.New(name, lb.Config{Rule: rule, Now: func() time.Time { return epoch.Add(w.now) }})
+	b := lb.New(name, lb.Config{Rule: rule, Now: func() time.Time { return epoch.Add(time.Duration(w.clock.Load())) }})
 	defer b.Close()
 	list, places := make([]lb.Endpoint, tailServers), map[string]int{}
 	for i := range list {
@@ -133,7 +135,7 @@ func tail(name string) (tailRow, error) {
 	for n := range tailWarm + tailRequests {
 		arrival := w.now + time.Duration(w.random.ExpFloat64()*pause)
 		w.until(arrival)
-		w.now = arrival
+		w.turn(arrival)
 		if w.now-refreshed > 5*time.Second { // rules that look at response times do so
 			b.Update(list)
 			refreshed = w.now
@@ -153,6 +155,11 @@ func tail(name string) (tailRow, error) {
 	}
 	w.until(1 << 62)
 	return tailRow{name, at(w.took, 50), at(w.took, 99), permille(w.took, 999), float64(slow) / tailRequests}, nil
+}
+
+func (w *weather) turn(to time.Duration) {
+	w.now = to
+	w.clock.Store(int64(to))
 }
 
 // arrive has a server begin with a request, or keep it waiting.
@@ -175,7 +182,7 @@ func (w *weather) arrive(e ending) {
 func (w *weather) until(limit time.Duration) {
 	for len(w.ends) > 0 && w.ends[0].at <= limit {
 		e := heap.Pop(&w.ends).(ending)
-		w.now = e.at
+		w.turn(e.at)
 		e.call.End(lb.OK)
 		w.took = append(w.took, w.now-e.began)
 		q := &w.queues[e.server]
