@@ -290,3 +290,16 @@ func TestHostname(t *testing.T) {
 		t.Error(a, b)
 	}
 }
+
+// TestNobodyProvesNothing: a revision that no member ever had is not a good one.
+func TestNobodyProvesNothing(t *testing.T) {
+	b := grown(t, 3, nil)
+	b.say(&messages.UpdateGroup{Desired: proto.Int32(0)})
+	b.say(&messages.RollGroup{Template: template("bad")})
+	b.serve()
+	b.want("nobody is to be there", "settled map[]")
+	b.say(&messages.UpdateGroup{Desired: proto.Int32(2)})
+	b.serve()
+	b.pass(20 * time.Second)
+	b.want("the last good one", "stopped map[in-use/1:2]")
+}

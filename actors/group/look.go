@@ -40,7 +40,7 @@ func wake(s State) time.Time {
 
 // pause is the one until the next look.
 func (s State) pause() time.Duration {
-	if s.Deleting || s.Roll != nil && s.Roll.Stopped == "" {
+	if s.Deleting || s.rolling() && s.Desired > 0 {
 		return brisk
 	}
 	alive := 0

@@ -204,9 +204,13 @@ func (s State) grow(now time.Time) State {
 	}
 }
 
-// arrived ends a roll, or the first building up, once all are in use.
+// arrived ends a roll, or the first building up, once all are in use. That of nobody
+// shows nothing: a group that is to have no members goes on when it is to have some.
 func (s State) arrived(now time.Time) State {
 	c := s.count()
+	if s.Desired == 0 {
+		return s
+	}
 	if s.Roll != nil && s.Roll.Stopped != "" || c.going > 0 || c.fresh != c.alive || c.healthy != int(s.Desired) || c.alive != c.healthy {
 		return s
 	}

@@ -26,9 +26,9 @@ func (s State) status() string {
 	switch {
 	case s.Deleting:
 		return StatusDeleting
-	case s.rolling():
+	case s.rolling() && s.Desired+int32(s.Members.Len()) > 0:
 		return StatusRolling
-	case s.Roll != nil:
+	case s.Roll != nil && !s.rolling():
 		return StatusStopped
 	case c.healthy == int(s.Desired) && c.alive == c.healthy && c.going == 0:
 		return StatusSettled
