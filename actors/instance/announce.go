@@ -17,12 +17,6 @@ import (
 // it: somebody may have admitted its project meanwhile.
 const RetryRefused = time.Minute
 
-// What the metadata of an instance's endpoints say of it.
-const (
-	instanceKey = "troupe.instance"
-	zoneKey     = "zone"
-)
-
 // Said is what a service was told of the instance, the newest word.
 type Said struct {
 	Service   string
@@ -61,7 +55,8 @@ func announcement(s State) []Said {
 		for _, port := range w.Ports {
 			e := &messages.Endpoint{
 				Ip: s.View.Ports[i].Address, Port: port, Cluster: w.Cluster, Weight: w.Weight, Enabled: true, Healthy: true,
-				Dialect: "troupe", Check: w.Check, Metadata: map[string]string{instanceKey: s.View.Id, zoneKey: s.View.AvailabilityZone},
+				Dialect: "troupe", Check: w.Check,
+				Metadata: map[string]string{machine.EndpointInstance: s.View.Id, machine.EndpointZone: s.View.AvailabilityZone},
 			}
 			if s.Drain != nil {
 				e.Weight = 0

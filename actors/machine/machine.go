@@ -29,6 +29,12 @@ const (
 	DrainKey     = Prefix + "drain" // whole seconds
 )
 
+// What the metadata of an endpoint that a server has announced say of it.
+const (
+	EndpointInstance = "troupe.instance" // its id
+	EndpointZone     = "zone"            // its availability zone
+)
+
 // Limits of what one server may ask for.
 const (
 	MaxServices = 8

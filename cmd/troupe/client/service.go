@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/troupe-cloud/troupe/actors/machine"
 	"github.com/troupe-cloud/troupe/cmd/troupe/nacos"
 )
 
@@ -28,10 +29,13 @@ var endpointColumns = []column[nacos.Endpoint]{
 	{"healthy", func(e nacos.Endpoint) string { return fmt.Sprint(e.Healthy) }},
 	{"enabled", func(e nacos.Endpoint) string { return fmt.Sprint(e.Enabled) }},
 	{"kept by", func(e nacos.Endpoint) string {
-		if e.Ephemeral {
-			return "its client"
+		switch {
+		case !e.Ephemeral:
+			return "the registry"
+		case e.Metadata[machine.EndpointInstance] != "":
+			return "its server"
 		}
-		return "the registry"
+		return "its client"
 	}},
 	{"metadata", func(e nacos.Endpoint) string { return metadata(e.Metadata) }},
 }
