@@ -53,7 +53,7 @@ func Matches(pattern string, what Resource) bool {
 		return false
 	}
 	name := what.Type + "/" + all(what.Name)
-	return glob(namespace.ID(ns), namespace.ID(what.Namespace)) && glob(group, all(what.Group)) && glob(rest, name)
+	return Glob(namespace.ID(ns), namespace.ID(what.Namespace)) && Glob(group, all(what.Group)) && Glob(rest, name)
 }
 
 // all is what stands in a resource for every group or name.
@@ -83,9 +83,9 @@ func split(pattern string) (ns, group, rest string, ok bool) {
 	return ns, rest[:colon], rest[colon+1:], true
 }
 
-// glob says whether s is pattern, in which each asterisk stands for any text. It
-// takes len(pattern)*len(s) steps at most.
-func glob(pattern, s string) bool {
+// Glob says whether s is pattern, in which each asterisk stands for any text and
+// nothing else is special. It takes len(pattern)*len(s) steps at most.
+func Glob(pattern, s string) bool {
 	star, mark := -1, 0
 	p, i := 0, 0
 	for i < len(s) {

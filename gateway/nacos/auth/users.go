@@ -58,7 +58,7 @@ func (a *Auth) find(ctx context.Context, name string) (*messages.User, error) {
 // an asterisk stand for anything; all, if nothing is asked.
 func wanted(v *api.Values, asked string) func(string) bool {
 	blur := v.Text("search") == "blur"
-	return func(name string) bool { return asked == "" || name == asked || blur && api.Glob(asked, name) }
+	return func(name string) bool { return asked == "" || name == asked || blur && access.Glob(asked, name) }
 }
 
 func (a *Auth) listUsers(r *api.Request) (api.Answer, error) {

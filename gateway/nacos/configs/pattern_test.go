@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/actors/access"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -50,7 +50,7 @@ func FuzzPattern(f *testing.F) {
 			return
 		}
 		trimmed := strings.TrimSpace(pattern)
-		want := trimmed == "" || api.Glob(trimmed, text)
+		want := trimmed == "" || access.Glob(trimmed, text)
 		if got := p.matches(text); got != want {
 			t.Errorf("%q and %q: %v", pattern, text, got)
 		}

@@ -128,21 +128,24 @@ func (c *call) publication(content, cas string, more map[string]string) *message
 	return m
 }
 
-// configQuery answers with the content that this client sees.
-func configQuery(c *call) error {
-	var key configKey
-	var tag string
-	err := c.each(func(name []byte) bool {
+// tagged reads a request that names a key and perhaps a tag of it, and checks that
+// it is permitted.
+func (c *call) tagged(to api.Action) (key configKey, tag string, at actors.Ref, err error) {
+	if err = c.each(func(name []byte) bool {
 		if string(name) == "tag" {
 			tag = c.json.Text()
 			return true
 		}
 		return key.field(&c.json, name)
-	})
-	if err != nil {
-		return err
+	}); err == nil {
+		at, err = c.key(key, to)
 	}
-	at, err := c.key(key, api.Read)
+	return key, tag, at, err
+}
+
+// configQuery answers with the content that this client sees.
+func configQuery(c *call) error {
+	_, tag, at, err := c.tagged(api.Read)
 	if err != nil {
 		return err
 	}
@@ -181,19 +184,7 @@ func (c *call) content(got *messages.ConfigContent) {
 
 // configRemove removes a content; what is absent is no error.
 func configRemove(c *call) error {
-	var key configKey
-	var tag string
-	err := c.each(func(name []byte) bool {
-		if string(name) == "tag" {
-			tag = c.json.Text()
-			return true
-		}
-		return key.field(&c.json, name)
-	})
-	if err != nil {
-		return err
-	}
-	at, err := c.key(key, api.Write)
+	key, tag, at, err := c.tagged(api.Write)
 	if err != nil {
 		return err
 	}
