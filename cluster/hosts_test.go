@@ -274,19 +274,29 @@ func TestDriverPanics(t *testing.T) {
 	th.wantDone(boot, 1, 0, true, messages.ErrorKind_ERROR_KIND_INTERNAL)
 }
 
+// TestDriveIsBounded: as many operations run at once as may, and no more; the next
+// begins when one ends. None ends before all that may have begun: else a slow
+// machine would not show how many there can be.
 func TestDriveIsBounded(t *testing.T) {
-	th := newTheatre(t, cluster.Config{HostOps: 3})
-	const many = 20
+	const many, atOnce = 20, 3
+	th := newTheatre(t, cluster.Config{HostOps: atOnce})
 	for i := range many {
 		th.drive(build, fmt.Sprint(i), 1)
 	}
-	for range many {
+	for range atOnce {
 		<-th.stage.began
+	}
+	for ended := range many {
 		th.stage.let <- nil
 		<-th.heard
+		if ended+atOnce < many {
+			<-th.stage.began
+		}
 	}
-	if th.stage.most != 3 {
-		t.Errorf("%d operations ran at once, want 3", th.stage.most)
+	th.stage.mu.Lock()
+	defer th.stage.mu.Unlock()
+	if th.stage.most != atOnce {
+		t.Errorf("%d operations ran at once, want %d", th.stage.most, atOnce)
 	}
 }
 
