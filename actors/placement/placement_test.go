@@ -40,7 +40,7 @@ func TestFilters(t *testing.T) {
 		"more CPUs than it has": {&messages.ScheduleShape{Vcpus: 5}, same, "core"},
 		"disk":                  {shape, func(f *messages.HostFacts) { f.DiskGibUsed = 91 }, "disk"},
 	} {
-		d := NewPool([]*messages.HostFacts{hostFacts("a", tt.host)}).Evaluate(tt.shape).Choose(Request{ScheduleShape: tt.shape})
+		d := NewPool([]*messages.HostFacts{hostFacts("a", tt.host)}).Group(tt.shape).Choose(Request{ScheduleShape: tt.shape})
 		got := ""
 		if len(d.Removed) > 0 {
 			got = d.Removed[0].Filter
@@ -61,7 +61,7 @@ func TestWeighersPreferTheEmptierHost(t *testing.T) {
 		"builds": func(f *messages.HostFacts) { f.Building = 3 },
 	} {
 		d := NewPool([]*messages.HostFacts{hostFacts("full", fuller), hostFacts("empty", same)}).
-			Evaluate(shape).Choose(Request{ScheduleShape: shape, Instance: "i"})
+			Group(shape).Choose(Request{ScheduleShape: shape, Instance: "i"})
 		if d.Chosen != "empty" || len(d.Best) != 2 || d.Best[0].Score <= d.Best[1].Score {
 			t.Errorf("%s: chose %v", name, d)
 		}
@@ -74,7 +74,7 @@ func TestChoicesSeeEachOther(t *testing.T) {
 	t.Parallel()
 	small, large := &messages.ScheduleShape{Vcpus: 1, RamMib: 1024}, &messages.ScheduleShape{Vcpus: 1, RamMib: 2048}
 	p := NewPool([]*messages.HostFacts{hostFacts("a", same), hostFacts("b", same)})
-	groups := []*Group{p.Evaluate(small), p.Evaluate(large)}
+	groups := []*Group{p.Group(small), p.Group(large)}
 	taken := map[string]int64{}
 	for n := range 6 {
 		g, shape := groups[n%2], []*messages.ScheduleShape{small, large}[n%2]
@@ -85,7 +85,7 @@ func TestChoicesSeeEachOther(t *testing.T) {
 			}
 			continue
 		}
-		p.Take(d.Chosen, shape, groups...)
+		p.Take(d.Chosen, shape)
 		taken[d.Chosen] += shape.RamMib
 	}
 	if taken["a"]+taken["b"] != 7168 || max(taken["a"], taken["b"]) > 4096 {
@@ -96,7 +96,7 @@ func TestChoicesSeeEachOther(t *testing.T) {
 func TestExcludedHostsAreSaid(t *testing.T) {
 	t.Parallel()
 	shape := &messages.ScheduleShape{Vcpus: 1}
-	g := NewPool([]*messages.HostFacts{hostFacts("a", same)}).Evaluate(shape)
+	g := NewPool([]*messages.HostFacts{hostFacts("a", same)}).Group(shape)
 	d := g.Choose(Request{ScheduleShape: shape, Excluded: []string{"a"}})
 	if d.Chosen != "" || len(d.Removed) != 1 || d.Removed[0].Filter != "retry" {
 		t.Errorf("got %v", d)
@@ -112,7 +112,7 @@ func TestTiesSpread(t *testing.T) {
 		hosts = append(hosts, hostFacts(fmt.Sprintf("h%d", n), same))
 	}
 	shape := &messages.ScheduleShape{Vcpus: 1}
-	g := NewPool(hosts).Evaluate(shape)
+	g := NewPool(hosts).Group(shape)
 	seen := map[string]int{}
 	for n := range 400 {
 		r := Request{ScheduleShape: shape, Instance: fmt.Sprint(n)}
@@ -140,17 +140,31 @@ func TestMix(t *testing.T) {
 	}
 }
 
-func benchmarkDecision(b *testing.B, n int) {
-	var hosts []*messages.HostFacts
+func manyHosts(n int) (hosts []*messages.HostFacts) {
 	for i := range n {
 		hosts = append(hosts, hostFacts(fmt.Sprintf("host-%05d", i), func(f *messages.HostFacts) { f.RamMibUsed = int64(i % 512) }))
 	}
-	shape := &messages.ScheduleShape{Vcpus: 1, RamMib: 128, DiskGib: 1}
+	return hosts
+}
+
+func benchmarkDecision(b *testing.B, n int) {
+	hosts, shape := manyHosts(n), &messages.ScheduleShape{Vcpus: 1, RamMib: 128, DiskGib: 1}
 	b.ReportAllocs()
 	for i := range b.N {
-		NewPool(hosts).Evaluate(shape).Choose(Request{ScheduleShape: shape, Instance: fmt.Sprint(i)})
+		NewPool(hosts).Group(shape).Choose(Request{ScheduleShape: shape, Instance: fmt.Sprint(i)})
 	}
 }
 
 func BenchmarkDecision1000(b *testing.B)  { benchmarkDecision(b, 1000) }
 func BenchmarkDecision10000(b *testing.B) { benchmarkDecision(b, 10000) }
+
+// BenchmarkCached is a decision in caching mode: over a pool that is known.
+func BenchmarkCached10000(b *testing.B) {
+	p, shape := NewPool(manyHosts(10000)), &messages.ScheduleShape{Vcpus: 1, RamMib: 128, DiskGib: 1}
+	b.ReportAllocs()
+	for i := range b.N {
+		p = p.Fork()
+		d := p.Group(shape).Choose(Request{ScheduleShape: shape, Instance: fmt.Sprint(i)})
+		p.Take(d.Chosen, shape)
+	}
+}

@@ -2,7 +2,7 @@ package placement
 
 // filters in the order they are asked: the cheapest and most decisive first.
 // A filter is a question: may this host run it?
-var filters = []struct {
+var filters = [...]struct {
 	name string
 	keep func(Request, Host) bool
 }{
@@ -18,7 +18,7 @@ var filters = []struct {
 
 // weighers score the hosts that are left. Each number is normalised to 0..1 over
 // these hosts and counts by its multiplier; a negative one turns it around.
-var weighers = []struct {
+var weighers = [...]struct {
 	name       string
 	multiplier float64
 	weigh      func(Request, Host) float64

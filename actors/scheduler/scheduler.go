@@ -5,7 +5,6 @@ package scheduler
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +45,7 @@ type State struct {
 	Round   uint64
 	Asked   time.Time // of the round under way; zero: none
 	Waiting []*messages.ScheduleInstance
-	Hosts   []*messages.HostFacts // the last answer, with the choices made since
+	Hosts   *placement.Pool // in Caching mode: the last answer, with the choices made since; nil: none
 	HostsAt time.Time
 }
 
@@ -90,7 +89,7 @@ func next(s State, now time.Time) (State, []actors.Effect, error) {
 		return s, nil, nil
 	}
 	if s.Mode == Caching && s.Hosts != nil && now.Sub(s.HostsAt) < CacheTime {
-		return decide(s, now)
+		return decide(s, now, s.Hosts.Fork())
 	}
 	s.Round, s.Asked = s.Round+1, now
 	return s, []actors.Effect{actors.QueryHosts{Round: s.Round}}, nil
@@ -100,8 +99,8 @@ func answered(s State, now time.Time, m *messages.HostsAnswered) (State, []actor
 	if m.Round != s.Round {
 		return s, nil, nil // of a round that was given up
 	}
-	s.Asked, s.Hosts, s.HostsAt = time.Time{}, m.Hosts, now
-	s, effects, err := decide(s, now)
+	s.Asked, s.HostsAt = time.Time{}, now
+	s, effects, err := decide(s, now, placement.NewPool(m.Hosts))
 	if err != nil {
 		return s, nil, err
 	}
@@ -109,31 +108,29 @@ func answered(s State, now time.Time, m *messages.HostsAnswered) (State, []actor
 	return s, append(effects, more...), err
 }
 
-// decide places up to MaxRound of those who wait, in the order they came.
-func decide(s State, now time.Time) (State, []actors.Effect, error) {
+// decide places up to MaxRound of those who wait in pool, in the order they came.
+func decide(s State, now time.Time, pool *placement.Pool) (State, []actors.Effect, error) {
 	batch := s.Waiting[:min(len(s.Waiting), MaxRound)]
 	s.Waiting = slices.Clone(s.Waiting[len(batch):])
-	pool, groups := placement.NewPool(s.Hosts), map[placement.Key]*placement.Group{}
 	effects := make([]actors.Effect, 0, len(batch))
 	for _, m := range batch {
-		key := placement.KeyOf(m.Shape)
-		if groups[key] == nil {
-			groups[key] = pool.Evaluate(m.Shape)
-		}
+		group := pool.Group(m.Shape)
 		r := placement.Request{ScheduleShape: m.Shape, Instance: m.InstanceId, Excluded: m.ExcludedHosts}
-		d := groups[key].Choose(r)
+		d := group.Choose(r)
 		if s.Mode == Chance {
-			groups[key].ChooseAny(r, d)
+			group.ChooseAny(r, d)
 		}
 		d.At, d.Mode, d.Batch = now.UnixNano(), string(s.Mode), int32(len(batch))
 		if d.Chosen != "" {
-			pool.Take(d.Chosen, m.Shape, slices.Collect(maps.Values(groups))...)
+			pool.Take(d.Chosen, m.Shape)
 		}
 		effects = append(effects, actors.Tell{
 			To: actors.Ref{Kind: "instance", ID: m.InstanceId}, Message: answer(m, d, pool.Zone(d.Chosen)),
 		})
 	}
-	s.Hosts = pool.Hosts()
+	if s.Hosts = nil; s.Mode == Caching && pool.Len() > 0 {
+		s.Hosts = pool // evaluated already, for the next
+	}
 	return s, effects, nil
 }
 
