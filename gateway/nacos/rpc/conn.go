@@ -32,7 +32,7 @@ type conn struct {
 	ended    bool
 	sending  bool    // a worker writes what is in queue, or is about to
 	queue    []*push // in the order in which they go
-	pending  map[uint64]*push
+	unheard  unheard
 	services map[subscriptionKey]*subscription
 	configs  map[configKey]*listen
 	patterns map[patternKey]*pattern
@@ -83,7 +83,7 @@ func (c *conn) end() {
 	c.ended = true
 	wasSetUp := c.stream != nil
 	services, configs, patterns, locks := c.services, c.configs, c.patterns, c.locks
-	c.services, c.configs, c.patterns, c.locks, c.queue, c.pending = nil, nil, nil, nil, nil, nil
+	c.services, c.configs, c.patterns, c.locks, c.queue, c.unheard = nil, nil, nil, nil, nil, unheard{}
 	for _, waiting := range c.replies {
 		close(waiting)
 	}

@@ -314,7 +314,7 @@ func TestRepeat(t *testing.T) {
 	p.eventually("it is acknowledged", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return len(c.pending) == 0
+		return c.unheard.len() == 0
 	})
 }
 

@@ -1,9 +1,6 @@
 package rpc
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // pushable is something that a client is told, again and again until it says that
 // it has heard.
@@ -43,10 +40,7 @@ func (c *conn) enqueue(p *push) {
 // forget ends a push. Called under c.mu.
 func (c *conn) forget(p *push) {
 	p.gone = true
-	if p.pending != 0 {
-		delete(c.pending, p.pending)
-		p.pending = 0
-	}
+	c.unheard.drop(p)
 }
 
 // drain sends what is queued. One worker at a time does.
@@ -86,14 +80,9 @@ func (c *conn) take() (raw []byte, p *push, number uint64) {
 		if number, raw = p.what.next(); raw == nil {
 			continue
 		}
-		if p.pending != 0 {
-			delete(c.pending, p.pending)
-		}
+		c.unheard.drop(p)
 		if p.pending = number; number != 0 {
-			if c.pending == nil {
-				c.pending = map[uint64]*push{}
-			}
-			c.pending[number] = p
+			c.unheard.add(p)
 		}
 		return raw, p, number
 	}
@@ -105,52 +94,14 @@ func (c *conn) take() (raw []byte, p *push, number uint64) {
 func (c *conn) acknowledged(number uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p := c.pending[number]
+	p := c.unheard.find(number)
 	if p == nil {
 		return
 	}
-	delete(c.pending, number)
-	if len(c.pending) == 0 {
-		c.pending = nil
-	}
-	p.pending, p.tries = 0, 0
+	c.unheard.drop(p)
+	p.tries = 0
 	if next, more := p.what.(*pattern); more {
 		next.heard()
-	}
-}
-
-// pushers write to connections, so many at once. A client that reads slowly
-// occupies one of them until it is given up.
-type pushers struct {
-	mu      sync.Mutex
-	conns   []*conn
-	workers int
-}
-
-func (q *pushers) ready(c *conn) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.conns = append(q.conns, c)
-	if q.workers < pushWorkers {
-		q.workers++
-		go q.work()
-	}
-}
-
-func (q *pushers) work() {
-	for {
-		q.mu.Lock()
-		if len(q.conns) == 0 {
-			q.conns = nil
-			q.workers--
-			q.mu.Unlock()
-			return
-		}
-		c := q.conns[0]
-		q.conns[0] = nil
-		q.conns = q.conns[1:]
-		q.mu.Unlock()
-		c.drain()
 	}
 }
 

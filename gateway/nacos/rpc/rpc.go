@@ -179,7 +179,7 @@ func (s *Server) tick() {
 		case <-s.stop.Done():
 			return
 		case now := <-ticker.C:
-			s.clock.Store(now.UnixMilli())
+			s.pushers.look(s.clock.Swap(now.UnixMilli()))
 			if now.Sub(last) >= tickTime {
 				last = now
 				s.wheel.turn(s)

@@ -62,8 +62,7 @@ func (d due) look() (after time.Duration, again bool) {
 	case p.pending != d.number:
 		return 0, false
 	}
-	delete(c.pending, d.number)
-	p.pending = 0
+	c.unheard.drop(p)
 	p.tries++
 	return p.what.again(p.tries)
 }
