@@ -43,6 +43,10 @@ func (c *Client) Ask(ctx context.Context, to actors.Ref, m proto.Message) (proto
 	if m == nil {
 		return nil, fmt.Errorf("nothing was asked of %v: %w", to, messages.Invalid)
 	}
+	request := RequestID(ctx)
+	if got, err, ok := c.Look(to, m, request); ok {
+		return got, err
+	}
 	deadline, bounded := ctx.Deadline()
 	if !bounded {
 		var cancel context.CancelFunc
@@ -50,7 +54,6 @@ func (c *Client) Ask(ctx context.Context, to actors.Ref, m proto.Message) (proto
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
-	request := RequestID(ctx)
 	return c.ask(ctx, call{to: to, message: m, request: request, dedupe: c.dedupeID(request, m), deadline: deadline})
 }
 

@@ -32,6 +32,9 @@ func (c *call) reply(m proto.Message, err error) {
 	}
 }
 
+// query says whether it changes nothing.
+func (c *call) query() bool { return c.message == nil || messages.IsQuery(c.message) }
+
 // expired says whether nobody waits for the answer any more.
 func (c *call) expired(now time.Time) bool {
 	return !c.deadline.IsZero() && now.After(c.deadline)

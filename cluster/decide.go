@@ -30,11 +30,15 @@ type outcome struct {
 // decide steps one message and puts the outcome where it has to wait. False: its
 // changes have no room in the pending batch, and it must be stepped again later.
 func (g *grain) decide(c *call, now time.Time) bool {
+	query := c.query()
+	if !query {
+		g.hide()
+	}
 	if m, err, ok := g.recall(c); ok {
 		g.enlist(outcome{call: c, effects: []actors.Effect{actors.Reply{Message: m}}, err: err, read: true})
 		return true
 	}
-	if g.flight != nil && g.flight.late && messages.IsQuery(c.message) {
+	if g.flight != nil && g.flight.late && query {
 		g.answerFrom(g.durable(), c, now)
 		return true
 	}
@@ -56,6 +60,9 @@ func (g *grain) decide(c *call, now time.Time) bool {
 	}
 	if !turn.Changed {
 		g.enlist(outcome{call: c, effects: turn.Effects, read: true})
+		if query {
+			g.show()
+		}
 		return true
 	}
 	g.remember(c, turn.Effects)

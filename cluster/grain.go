@@ -25,6 +25,9 @@ type grain struct {
 	waiting atomic.Int32  // messages posted and not yet handled
 	used    atomic.Uint32 // epoch of the last message
 
+	commands atomic.Int32                 // of waiting those that are no queries
+	seen     atomic.Pointer[actors.State] // what queries may be answered from; nil: nothing just now
+
 	// expelled says that the grain is this node's no more; see the marks.
 	expelled atomic.Uint32
 
@@ -81,6 +84,9 @@ func (g *grain) push(c *call) error {
 	}
 	c.counted = true
 	g.waiting.Add(1)
+	if !c.query() {
+		g.commands.Add(1)
+	}
 	g.node.arrived()
 	g.used.Store(g.node.epoch.Load())
 	g.node.system.Root.Send(g.pid, c)
@@ -191,6 +197,9 @@ func (g *grain) turnBack(c *call, why error) {
 func (g *grain) done(c *call) {
 	if c.counted {
 		c.counted = false
+		if !c.query() {
+			g.commands.Add(-1)
+		}
 		g.waiting.Add(-1)
 		g.node.handled()
 	}
@@ -231,6 +240,7 @@ func (g *grain) passivate() {
 		return
 	}
 	if g.node.lookup.leave(g, false) {
+		g.hide()
 		g.gone = &movedError{why: g.ref.String() + " was passivated"}
 		g.stop()
 	}
@@ -239,6 +249,7 @@ func (g *grain) passivate() {
 // retire leaves memory as soon as nothing is in flight: the node stops, or the
 // grain is another node's.
 func (g *grain) retire(why error) {
+	g.hide()
 	if g.retiring = why; g.flight == nil && g.gone == nil {
 		g.giveUp(why)
 	}
@@ -249,6 +260,7 @@ func (g *grain) giveUp(why error) {
 	if g.gone != nil {
 		return
 	}
+	g.hide()
 	g.gone = why
 	if g.landing && g.expelled.CompareAndSwap(0, movedAway) {
 		g.node.releases.add(1) // until that commit has landed or failed

@@ -67,6 +67,7 @@ func (g *grain) answerFrom(state actors.State, c *call, now time.Time) {
 // and begins as one that was just loaded, for what it had only in memory may have
 // come after.
 func (g *grain) goBack(why error) {
+	g.hide()
 	flight, pending := g.flight, g.pending
 	g.state, g.requests = g.durable(), flight.requests
 	g.flight, g.pending = nil, nil
