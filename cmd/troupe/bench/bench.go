@@ -82,6 +82,7 @@ var parts = []part{
 	{"read", read},
 	{"many idle servers", many},
 	{"the registry", registry},
+	{"changes in the registry", registryChanges},
 	{"many clients of the registry", manyClients},
 	{"a million endpoints", million},
 	{"balancer: choices", choices},

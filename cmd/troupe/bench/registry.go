@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -43,10 +44,23 @@ func registry(r *run) error {
 	if err != nil {
 		return err
 	}
-	for _, measure := range []func() error{x.publishes, x.rates, x.polled, x.subscribed} {
+	for _, measure := range []func() error{x.publishes, x.rates} {
 		if err := measure(); err != nil {
 			return err
 		}
+	}
+	return r.ends()
+}
+
+// registryChanges measures how long changes take to those who wait for them, in a
+// cloud of its own too.
+func registryChanges(r *run) error {
+	x, err := r.startRegistry("changes")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(x.subscribed(), x.polled()); err != nil {
+		return err
 	}
 	return r.ends()
 }

@@ -1,10 +1,8 @@
 package bench
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 )
 
@@ -105,53 +103,4 @@ func (c *client) pump(until time.Time, inFlight int, next func([]byte) []byte) (
 		return done, fmt.Errorf("%d calls had %d answers", done, good)
 	}
 	return done, nil
-}
-
-var (
-	requestID = regexp.MustCompile(`"requestId":"([^"]*)"`)
-	versionOf = regexp.MustCompile(`"version":"([^"]*)"`) // in the metadata of an instance
-)
-
-// pushed is something that the server says by itself.
-type pushed struct {
-	of      *client
-	id      string // of the request
-	version string // of the instance that it tells of; may be empty
-	after   time.Time
-}
-
-// acknowledge answers what was pushed. It may be called from any goroutine.
-func (p pushed) acknowledge(kind string) error {
-	m := appendPayload(nil, kind, "", `{"requestId":"`+p.id+`","resultCode":200,"success":true}`)
-	_, err := p.of.c.Write(appendFrame(nil, frameData, 0, p.of.stream, m))
-	return err
-}
-
-// hear reads until the connection ends, tells pushes of a kind, and answers the
-// question whether it is alive. Nothing else may be read from it.
-func (c *client) hear(kind string, tell func(pushed)) {
-	alive := []byte("ClientDetectionRequest")
-	for {
-		e, err := c.read()
-		if err != nil {
-			return
-		}
-		now := time.Now()
-		if e.stream != c.stream || e.message == nil {
-			continue
-		}
-		p := pushed{of: c, after: now}
-		if id := requestID.FindSubmatch(e.message); id != nil {
-			p.id = string(id[1])
-		}
-		if version := versionOf.FindSubmatch(e.message); version != nil {
-			p.version = string(version[1])
-		}
-		switch {
-		case bytes.Contains(e.message, []byte(kind)):
-			tell(p)
-		case bytes.Contains(e.message, alive):
-			_ = p.acknowledge("ClientDetectionResponse") // the connection is gone: the next read says so
-		}
-	}
 }

@@ -33,10 +33,14 @@ func (x *registryCloud) crowd() error {
 		return err
 	}
 	connected := time.Since(began)
-	said := make(chan pushed, crowd)
-	if err := x.settle(conns, said); err != nil {
+	if err := x.settle(conns); err != nil {
 		return err
 	}
+	said, err := newEars(conns, "ConfigChangeNotifyRequest")
+	if err != nil {
+		return err
+	}
+	defer said.close()
 	registered := time.Since(began) - connected
 	loaded, err := x.cloud.rssMiB()
 	if err != nil {
@@ -55,7 +59,7 @@ func (x *registryCloud) crowd() error {
 }
 
 // settle has every connection register its instances and listen to a key.
-func (x *registryCloud) settle(conns []*client, said chan pushed) error {
+func (x *registryCloud) settle(conns []*client) error {
 	var group sync.WaitGroup
 	errs := make(chan error, len(conns))
 	slots := make(chan struct{}, x.clients)
@@ -69,9 +73,7 @@ func (x *registryCloud) settle(conns []*client, said chan pushed) error {
 			}
 			if err != nil {
 				errs <- err
-				return
 			}
-			go c.hear("ConfigChangeNotifyRequest", func(p pushed) { said <- p })
 		})
 	}
 	group.Wait()
@@ -100,7 +102,7 @@ func batch(service string, conn int) string {
 }
 
 // announce publishes the key to which all listen.
-func (x *registryCloud) announce(said chan pushed) error {
+func (x *registryCloud) announce(said *ears) error {
 	const rounds = 5
 	publisher, err := x.connect(busyBuffer)
 	if err != nil {
@@ -110,11 +112,12 @@ func (x *registryCloud) announce(said chan pushed) error {
 	var last, every []time.Duration
 	before := x.usage()
 	for n := range rounds {
+		said.expect(crowd, "")
 		began := time.Now()
 		if err := publisher.ask("ConfigPublishRequest", `{"dataId":"crowd","group":"g","tenant":"","content":"n=`+strconv.Itoa(n)+`","module":"config"}`); err != nil {
 			return err
 		}
-		all, err := heard(said, crowd, "")
+		all, err := said.await()
 		if err != nil {
 			return err
 		}

@@ -40,24 +40,28 @@ func (x *registryCloud) subscribed() error {
 		return err
 	}
 	subscribe := `{"namespace":"public","serviceName":"hot","groupName":"DEFAULT_GROUP","subscribe":true,"clusters":"","module":"naming"}`
-	said := make(chan pushed, subscribers)
 	for _, c := range conns {
 		if err := c.ask("SubscribeServiceRequest", subscribe); err != nil {
 			return err
 		}
-		go c.hear("NotifySubscriberRequest", func(p pushed) { said <- p })
 	}
+	said, err := newEars(conns, "NotifySubscriberRequest")
+	if err != nil {
+		return err
+	}
+	defer said.close()
 	before := x.usage()
 	var took []time.Duration
 	for n := range changes {
 		if err := x.pause(changePause); err != nil {
 			return err
 		}
+		said.expect(subscribers, strconv.Itoa(n+1))
 		began := time.Now()
 		if err := changer.ask("InstanceRequest", instance("hot", 1, 80, strconv.Itoa(n+1))); err != nil {
 			return err
 		}
-		all, err := heard(said, subscribers, strconv.Itoa(n+1))
+		all, err := said.await()
 		if err != nil {
 			return fmt.Errorf("change %d: %w", n, err)
 		}
@@ -73,23 +77,6 @@ func (x *registryCloud) subscribed() error {
 	x.add(fmt.Sprintf("change of a service -> %d subscribers over gRPC: p50 (p99)", subscribers), percentiles(took), "p99 < 20 ms",
 		x.others(before)+"; "+x.each(before, int64(len(took))))
 	return nil
-}
-
-// heard collects what is pushed until so many connections were told of a version.
-func heard(said <-chan pushed, want int, version string) (all []pushed, err error) {
-	limit := time.NewTimer(heardTime)
-	defer limit.Stop()
-	for n := 0; n < want; {
-		select {
-		case p := <-said:
-			if all = append(all, p); p.version == version {
-				n++
-			}
-		case <-limit.C:
-			return nil, fmt.Errorf("%d of %d have heard of it after %v", n, want, heardTime)
-		}
-	}
-	return all, nil
 }
 
 // polled measures how long a change of a config takes to those who wait for it in
