@@ -79,15 +79,19 @@ func (c *Client) deliver(ctx context.Context, e *messages.Envelope) (proto.Messa
 	deadline, _ := ctx.Deadline()
 	e.DeadlineUnixMs = deadline.UnixMilli()
 	refused := map[string]bool{}
+	var since time.Time // when what may have been done was first sent
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		node := c.nodes.pick()
+		sent := time.Now()
 		e.TimeoutMs = max(time.Until(deadline).Milliseconds(), 1)
+		maybe := false
 		reply, err := c.dialer.Call(ctx, node.member(), e)
 		switch {
 		case err == nil && !reply.GetMoved():
 			c.nodes.worked(node)
 			return answer(reply)
 		case err == nil: // it lives, but this is not the moment
+			maybe = reply.GetMaybe()
 			err = &messages.Refusal{Kind: messages.Unavailable, Sentence: reply.GetMessage()}
 			c.nodes.moveOn(node)
 		case errors.Is(err, peer.ErrRejected):
@@ -97,9 +101,16 @@ func (c *Client) deliver(ctx context.Context, e *messages.Envelope) (proto.Messa
 			}
 		case errors.Is(err, peer.ErrBusy):
 		case errors.Is(err, peer.ErrUnreachable) || errors.Is(err, peer.ErrBroken):
+			maybe = errors.Is(err, peer.ErrBroken)
 			c.nodes.failed(node)
 		default:
 			return nil, late(ctx, err)
+		}
+		if maybe && !e.Suspect {
+			e.Suspect, since = true, sent
+		}
+		if e.DedupeId != "" && e.Suspect && time.Since(since) > messages.RepeatFor {
+			return nil, fmt.Errorf("it may have been done: %w", err)
 		}
 		if c.ctx.Err() != nil || !sleep(ctx, pause) {
 			return nil, late(ctx, err)

@@ -48,8 +48,8 @@ type batch struct {
 
 	// What stood before its first message: the state that is durable while it is
 	// in flight, and that is gone back to if nothing was decided.
-	before   actors.State
-	requests []remembered
+	before actors.State
+	known  memory
 
 	timed bool // a slow is on its way
 	late  bool // it takes long: queries are answered from before
@@ -120,7 +120,7 @@ func (g *grain) launch() {
 	}
 	g.flight, g.pending = g.pending, nil
 	g.version++
-	value := encodeRecord(g.activation, g.version, g.requests, g.state.Encoded())
+	value := encodeRecord(g.activation, g.version, g.known, time.Now(), g.state.Encoded())
 	key := actors.RecordKey(g.ref)
 	c := &commit{
 		node: g.node, ref: g.ref, revision: g.revision, activation: g.activation, version: g.version,
@@ -199,9 +199,9 @@ func (g *grain) abandon(err error) {
 	if errors.Is(err, store.ErrStale) {
 		g.node.stale.Add(1)
 		log = g.node.log.Info()
-		err = &movedError{why: g.ref.String() + " is active elsewhere"}
+		err = &movedError{why: g.ref.String() + " is active elsewhere", maybe: true}
 	} else if errors.Is(err, messages.Unavailable) {
-		err = &movedError{why: g.ref.String() + " could not be saved, and may or may not have changed: " + messages.Sentence(err)}
+		err = &movedError{why: g.ref.String() + " could not be saved, and may or may not have changed: " + messages.Sentence(err), maybe: true}
 	}
 	log.Err(err).Str("kind", g.ref.Kind).Str("id", g.ref.ID).Msg("an activation gave up")
 	g.node.wakeUnsettled()

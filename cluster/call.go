@@ -22,6 +22,7 @@ type call struct {
 	answer   func(proto.Message, error) // nil: a tell
 	counted  bool                       // among the messages that wait
 	hops     uint32                     // how many members have passed it on
+	suspect  bool                       // a copy of it may have been done before
 }
 
 // reply answers, if anybody asked. Only the first answer counts.
@@ -66,6 +67,7 @@ func (c *call) envelope() (*messages.Envelope, error) {
 	e := &messages.Envelope{
 		Kind: c.to.Kind, Id: c.to.ID, Method: nameOf(c.message), Payload: payload,
 		RequestId: c.request, DedupeId: c.dedupe, Tell: c.answer == nil, Hops: c.hops,
+		Suspect: c.suspect,
 	}
 	if !c.deadline.IsZero() {
 		e.DeadlineUnixMs = c.deadline.UnixMilli()
@@ -85,7 +87,7 @@ func fromEnvelope(e *messages.Envelope) (*call, error) {
 	}
 	c := &call{
 		to: actors.Ref{Kind: e.GetKind(), ID: e.GetId()}, message: m,
-		request: e.GetRequestId(), dedupe: e.GetDedupeId(),
+		request: e.GetRequestId(), dedupe: e.GetDedupeId(), suspect: e.GetSuspect(),
 	}
 	if ms := e.GetTimeoutMs(); ms != 0 { // clocks may differ
 		c.deadline = time.Now().Add(time.Duration(ms) * time.Millisecond)

@@ -34,7 +34,7 @@ func (g *grain) decide(c *call, now time.Time) bool {
 	if !query {
 		g.hide()
 	}
-	if m, err, ok := g.recall(c); ok {
+	if m, err, ok := g.recall(c, now); ok {
 		g.enlist(outcome{call: c, effects: []actors.Effect{actors.Reply{Message: m}}, err: err, read: true})
 		return true
 	}
@@ -51,7 +51,7 @@ func (g *grain) decide(c *call, now time.Time) bool {
 	if turn.Changed && !g.pending.fits(turn.Writes) {
 		return false
 	}
-	before, requests := g.state, g.requests
+	before, known := g.state, g.known
 	g.state = turn.State
 	g.watchClock()
 	if turn.Memory { // no commit can take it back
@@ -59,15 +59,16 @@ func (g *grain) decide(c *call, now time.Time) bool {
 		return true
 	}
 	if !turn.Changed {
+		g.remember(c, turn.Effects, now)
 		g.enlist(outcome{call: c, effects: turn.Effects, read: true})
 		if query {
 			g.show()
 		}
 		return true
 	}
-	g.remember(c, turn.Effects)
+	g.remember(c, turn.Effects, now)
 	if g.pending == nil {
-		g.pending = &batch{room: g.node.room, before: before, requests: requests}
+		g.pending = &batch{room: g.node.room, before: before, known: known}
 	}
 	g.pending.add(turn.Writes, outcome{call: c, effects: turn.Effects})
 	if g.flight == nil {

@@ -36,7 +36,7 @@ type grain struct {
 	state      actors.State // the newest, maybe not yet committed
 	revision   uint64       // of the record as committed
 	version    uint64
-	requests   []remembered // oldest first; replaced, never changed
+	known      memory // of commands that were done
 
 	flight  *batch  // is being committed
 	pending *batch  // stepped on the state that flight will leave
@@ -268,10 +268,11 @@ func (g *grain) giveUp(why error) {
 	g.node.lookup.leave(g, true)
 	flight, pending, backlog := g.flight, g.pending, g.backlog
 	g.flight, g.pending, g.backlog = nil, nil, nil
-	for _, b := range []*batch{flight, pending} {
-		for _, o := range b.all() {
-			g.turnBack(o.call, why)
-		}
+	for _, o := range flight.all() {
+		g.turnBack(o.call, doubtful(why))
+	}
+	for _, o := range pending.all() {
+		g.turnBack(o.call, why)
 	}
 	for _, c := range backlog {
 		g.turnAway(c, why)

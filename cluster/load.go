@@ -81,10 +81,7 @@ func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
 			return false, err
 		}
 	}
-	g.revision, g.version, g.requests = item.Revision, record.Version, nil
-	for _, r := range record.Requests {
-		g.requests = append(g.requests, newRemembered(r))
-	}
+	g.revision, g.version, g.known = item.Revision, record.Version, loaded(record, time.Now())
 	if g.state, err = g.kind.kind.Open(record, rows); err != nil {
 		return false, g.damaged(key, err.Error())
 	}

@@ -12,6 +12,7 @@ import (
 type movedError struct {
 	why   string
 	index uint64 // of the view that whoever said it acts under; 0: not known
+	maybe bool   // it may have been done all the same
 }
 
 func (e *movedError) Error() string { return e.why + ": " + messages.Unavailable.Error() }
@@ -41,4 +42,22 @@ func newerView(err error) uint64 {
 		return moved.index
 	}
 	return 0
+}
+
+// maybe says whether what failed with err may have been done all the same.
+func maybe(err error) bool {
+	var moved *movedError
+	if errors.As(err, &moved) {
+		return moved.maybe
+	}
+	return errors.Is(err, peer.ErrBroken)
+}
+
+// doubtful is err of what may have been done all the same.
+func doubtful(err error) error {
+	var moved *movedError
+	if !errors.As(err, &moved) || moved.maybe {
+		return err
+	}
+	return &movedError{why: moved.why, index: moved.index, maybe: true}
 }

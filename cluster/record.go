@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -12,13 +13,6 @@ import (
 
 const recordSchema = 1
 
-// What a record remembers of requests. More would make every commit larger.
-const (
-	maxRemembered      = 16
-	maxRememberedReply = 4 << 10 // bytes of one answer
-	maxRememberedBytes = 8 << 10 // bytes of all of them
-)
-
 // The fields of messages.Record. Every commit writes one; putting it together
 // by hand saves a sixth of what a command costs, for what is remembered is
 // encoded once.
@@ -28,13 +22,9 @@ const (
 	fieldVersion    protowire.Number = 3
 	fieldRequests   protowire.Number = 4
 	fieldState      protowire.Number = 5
+	fieldDone       protowire.Number = 6
+	fieldDim        protowire.Number = 7
 )
-
-// remembered is one messages.Remembered, as bytes.
-type remembered struct {
-	id  string
-	raw []byte
-}
 
 func newRemembered(r *messages.Remembered) remembered {
 	raw, err := proto.Marshal(r)
@@ -44,9 +34,9 @@ func newRemembered(r *messages.Remembered) remembered {
 	return remembered{r.RequestId, raw}
 }
 
-func encodeRecord(activation string, version uint64, requests []remembered, state []byte) []byte {
-	size := len(activation) + len(state) + 64
-	for _, r := range requests {
+func encodeRecord(activation string, version uint64, known memory, now time.Time, state []byte) []byte {
+	size := len(activation) + len(state) + 8*len(known.stamps) + 64
+	for _, r := range known.answers {
 		size += len(r.raw) + 8
 	}
 	b := make([]byte, 0, size)
@@ -56,35 +46,52 @@ func encodeRecord(activation string, version uint64, requests []remembered, stat
 	b = protowire.AppendString(b, activation)
 	b = protowire.AppendTag(b, fieldVersion, protowire.VarintType)
 	b = protowire.AppendVarint(b, version)
-	for _, r := range requests {
+	for _, r := range known.answers {
 		b = protowire.AppendTag(b, fieldRequests, protowire.BytesType)
 		b = protowire.AppendBytes(b, r.raw)
 	}
 	b = protowire.AppendTag(b, fieldState, protowire.BytesType)
-	return protowire.AppendBytes(b, state)
+	b = protowire.AppendBytes(b, state)
+	if len(known.stamps) > 0 {
+		b = protowire.AppendTag(b, fieldDone, protowire.BytesType) // packed
+		b = protowire.AppendVarint(b, uint64(8*len(known.stamps)))
+		for _, s := range known.stamps {
+			b = protowire.AppendFixed64(b, s.hash)
+		}
+	}
+	if known.dim(now) {
+		b = protowire.AppendTag(b, fieldDim, protowire.VarintType)
+		b = protowire.AppendVarint(b, 1)
+	}
+	return b
 }
 
-// recall is the answer that was given to c before, if it was.
-func (g *grain) recall(c *call) (m actors.Message, err error, ok bool) {
+// recall is the answer that was given to c before, if it was done before, or the
+// error that says why that cannot be known.
+func (g *grain) recall(c *call, now time.Time) (m actors.Message, err error, ok bool) {
 	if c.dedupe == "" {
 		return nil, nil, false
 	}
-	for _, r := range g.requests {
-		if r.id == c.dedupe {
-			kept := &messages.Remembered{}
-			if err = proto.Unmarshal(r.raw, kept); err == nil {
-				m, err = fromReply(kept.Reply)
-			}
-			return m, err, true
-		}
+	raw, found := g.known.answer(c.dedupe)
+	switch {
+	case !found && c.suspect && g.known.dim(now):
+		return nil, errDim, true
+	case !found:
+		return nil, nil, false
+	case raw == nil:
+		return nil, errDone, true
 	}
-	return nil, nil, false
+	kept := &messages.Remembered{}
+	if err = proto.Unmarshal(raw, kept); err == nil {
+		m, err = fromReply(kept.Reply)
+	}
+	return m, err, true
 }
 
-// remember keeps the answer of a command that changed the state. One that is
-// answered later, or at length, is not kept: such a message is stepped again,
-// as every message may be.
-func (g *grain) remember(c *call, effects []actors.Effect) {
+// remember notes a command that was done, and its answer if that is short. One that
+// is answered later is not noted: such a message is stepped again, as every message
+// may be.
+func (g *grain) remember(c *call, effects []actors.Effect, now time.Time) {
 	if c.dedupe == "" {
 		return
 	}
@@ -93,23 +100,13 @@ func (g *grain) remember(c *call, effects []actors.Effect) {
 		switch e := e.(type) {
 		case actors.Reply:
 			answer = e.Message
-		case actors.Defer, actors.ReadConsole:
+		case actors.Defer, actors.ReadConsole, actors.ReadCold:
 			return
 		}
 	}
-	reply := toReply(answer, nil)
-	if len(reply.Payload) > maxRememberedReply {
-		return
+	var kept remembered
+	if reply := toReply(answer, nil); len(reply.Payload) <= maxRememberedReply {
+		kept = newRemembered(&messages.Remembered{RequestId: c.dedupe, Reply: reply})
 	}
-	kept := newRemembered(&messages.Remembered{RequestId: c.dedupe, Reply: reply})
-	if kept.id == "" {
-		return
-	}
-	total, from := len(kept.raw), len(g.requests)
-	for from > 0 && len(g.requests)-from < maxRemembered-1 && total+len(g.requests[from-1].raw) <= maxRememberedBytes {
-		from--
-		total += len(g.requests[from].raw)
-	}
-	all := make([]remembered, 0, len(g.requests)-from+1)
-	g.requests = append(append(all, g.requests[from:]...), kept)
+	g.known = g.known.done(c.dedupe, kept, now)
 }

@@ -1,8 +1,10 @@
 package cluster
 
 import (
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -11,11 +13,16 @@ import (
 )
 
 func TestEncodeRecord(t *testing.T) {
-	want := &messages.Record{Schema: recordSchema, Activation: "abc-1", Version: 300, State: []byte(`{"A":1}`), Requests: []*messages.Remembered{
+	want := &messages.Record{Schema: recordSchema, Activation: "abc-1", Version: 300, State: []byte(`{"A":1}`), Done: []uint64{1, math.MaxUint64}, Dim: true, Requests: []*messages.Remembered{
 		{RequestId: "one", Reply: toReply(&messages.Done{}, nil)},
 		{RequestId: "two", Reply: toReply(&messages.HostFacts{Name: strings.Repeat("x", 200)}, nil)},
 	}}
-	raw := encodeRecord(want.Activation, want.Version, []remembered{newRemembered(want.Requests[0]), newRemembered(want.Requests[1])}, want.State)
+	now := time.Now()
+	known := memory{answers: []remembered{newRemembered(want.Requests[0]), newRemembered(want.Requests[1])}, dimmed: now}
+	for _, hash := range want.Done {
+		known.stamps = append(known.stamps, stamp{hash: hash})
+	}
+	raw := encodeRecord(want.Activation, want.Version, known, now, want.State)
 	got := &messages.Record{}
 	if err := proto.Unmarshal(raw, got); err != nil || !proto.Equal(got, want) || len(got.ProtoReflect().GetUnknown()) > 0 {
 		t.Errorf("got %v, %v", got, err)
@@ -24,7 +31,7 @@ func TestEncodeRecord(t *testing.T) {
 
 func TestRemember(t *testing.T) {
 	remember := func(g *grain, id string, size int, more ...actors.Effect) {
-		g.remember(&call{dedupe: id}, append(more, actors.Reply{Message: &messages.ConsoleView{Output: make([]byte, size)}}))
+		g.remember(&call{dedupe: id}, append(more, actors.Reply{Message: &messages.ConsoleView{Output: make([]byte, size)}}), time.Now())
 	}
 	for name, tt := range map[string]struct {
 		do    func(*grain)
@@ -49,11 +56,11 @@ func TestRemember(t *testing.T) {
 	} {
 		g := &grain{}
 		tt.do(g)
-		if len(g.requests) != tt.count || tt.count > 0 && g.requests[0].id != tt.first {
-			t.Errorf("%s: kept %d", name, len(g.requests))
+		if len(g.known.answers) != tt.count || tt.count > 0 && g.known.answers[0].id != tt.first {
+			t.Errorf("%s: kept %d", name, len(g.known.answers))
 		}
 		if tt.count > 0 {
-			if m, err, ok := g.recall(&call{dedupe: tt.first}); err != nil || !ok || m.(*messages.ConsoleView).Output == nil {
+			if m, err, ok := g.recall(&call{dedupe: tt.first}, time.Now()); err != nil || !ok || m.(*messages.ConsoleView).Output == nil {
 				t.Errorf("%s: recalled %v %v %v", name, m, err, ok)
 			}
 		}

@@ -128,6 +128,7 @@ func onward(e *messages.Envelope) *messages.Envelope {
 		Kind: e.GetKind(), Id: e.GetId(), Method: e.GetMethod(), RequestId: e.GetRequestId(),
 		DeadlineUnixMs: e.GetDeadlineUnixMs(), TimeoutMs: e.GetTimeoutMs(), Trace: e.GetTrace(),
 		Payload: e.GetPayload(), Tell: e.GetTell(), DedupeId: e.GetDedupeId(), Hops: e.GetHops() + 1,
+		Suspect: true, // it may have been on its way for long, and its sender tired of waiting
 	}
 }
 
@@ -199,7 +200,7 @@ func (n *Node) say(answer func(*messages.Reply), m proto.Message, err error) {
 	}
 	reply := toReply(m, err)
 	if again(err) || errors.Is(err, errStopping) {
-		reply.Moved = true
+		reply.Moved, reply.Maybe = true, maybe(err)
 		if r := n.routing.Load(); r != nil {
 			reply.ViewIndex = r.view.Index
 		}
@@ -210,7 +211,7 @@ func (n *Node) say(answer func(*messages.Reply), m proto.Message, err error) {
 // heard is what a reply from another process says.
 func heard(r *messages.Reply) (proto.Message, error) {
 	if r.GetMoved() {
-		return nil, &movedError{why: r.GetMessage(), index: r.GetViewIndex()}
+		return nil, &movedError{why: r.GetMessage(), index: r.GetViewIndex(), maybe: r.GetMaybe()}
 	}
 	return fromReply(r)
 }

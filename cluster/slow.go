@@ -69,7 +69,7 @@ func (g *grain) answerFrom(state actors.State, c *call, now time.Time) {
 func (g *grain) goBack(why error) {
 	g.hide()
 	flight, pending := g.flight, g.pending
-	g.state, g.requests = g.durable(), flight.requests
+	g.state, g.known = g.durable(), flight.known
 	g.flight, g.pending = nil, nil
 	g.version--
 	why = fmt.Errorf("%v could not be saved: %w", g.ref, why)

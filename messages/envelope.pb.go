@@ -101,6 +101,7 @@ type Envelope struct {
 	DedupeId       string                 `protobuf:"bytes,9,opt,name=dedupe_id,json=dedupeId,proto3" json:"dedupe_id,omitempty"`      // delivered twice under it is done once; empty: no matter
 	Hops           uint32                 `protobuf:"varint,10,opt,name=hops,proto3" json:"hops,omitempty"`                            // how many members have passed it on
 	TimeoutMs      int64                  `protobuf:"varint,11,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"` // until the deadline, when it was sent: clocks may differ; 0: none
+	Suspect        bool                   `protobuf:"varint,12,opt,name=suspect,proto3" json:"suspect,omitempty"`                      // an earlier copy of it may have been done
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -212,6 +213,13 @@ func (x *Envelope) GetTimeoutMs() int64 {
 	return 0
 }
 
+func (x *Envelope) GetSuspect() bool {
+	if x != nil {
+		return x.Suspect
+	}
+	return false
+}
+
 // Reply answers an Envelope.
 type Reply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -221,6 +229,7 @@ type Reply struct {
 	Payload       []byte                 `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
 	Moved         bool                   `protobuf:"varint,5,opt,name=moved,proto3" json:"moved,omitempty"`                          // not decided here: ask its owner, who may be known by a newer view
 	ViewIndex     uint64                 `protobuf:"varint,6,opt,name=view_index,json=viewIndex,proto3" json:"view_index,omitempty"` // with moved: the view that the answerer acts under
+	Maybe         bool                   `protobuf:"varint,7,opt,name=maybe,proto3" json:"maybe,omitempty"`                          // with moved: it may have been done all the same
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -295,6 +304,13 @@ func (x *Reply) GetViewIndex() uint64 {
 		return x.ViewIndex
 	}
 	return 0
+}
+
+func (x *Reply) GetMaybe() bool {
+	if x != nil {
+		return x.Maybe
+	}
+	return false
 }
 
 // Done answers a command that has nothing else to say.
@@ -518,7 +534,7 @@ var File_envelope_proto protoreflect.FileDescriptor
 
 const file_envelope_proto_rawDesc = "" +
 	"\n" +
-	"\x0eenvelope.proto\x12\x06troupe\"\xa3\x02\n" +
+	"\x0eenvelope.proto\x12\x06troupe\"\xbd\x02\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
@@ -533,7 +549,8 @@ const file_envelope_proto_rawDesc = "" +
 	"\x04hops\x18\n" +
 	" \x01(\rR\x04hops\x12\x1d\n" +
 	"\n" +
-	"timeout_ms\x18\v \x01(\x03R\ttimeoutMs\"\xb1\x01\n" +
+	"timeout_ms\x18\v \x01(\x03R\ttimeoutMs\x12\x18\n" +
+	"\asuspect\x18\f \x01(\bR\asuspect\"\xc7\x01\n" +
 	"\x05Reply\x12'\n" +
 	"\x05error\x18\x01 \x01(\x0e2\x11.troupe.ErrorKindR\x05error\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +
@@ -541,7 +558,8 @@ const file_envelope_proto_rawDesc = "" +
 	"\apayload\x18\x04 \x01(\fR\apayload\x12\x14\n" +
 	"\x05moved\x18\x05 \x01(\bR\x05moved\x12\x1d\n" +
 	"\n" +
-	"view_index\x18\x06 \x01(\x04R\tviewIndex\"\x06\n" +
+	"view_index\x18\x06 \x01(\x04R\tviewIndex\x12\x14\n" +
+	"\x05maybe\x18\a \x01(\bR\x05maybe\"\x06\n" +
 	"\x04Done\"\v\n" +
 	"\tActivated\"\b\n" +
 	"\x06Nudged\"\a\n" +

@@ -31,6 +31,8 @@ type Record struct {
 	Version       uint64                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 	Requests      []*Remembered          `protobuf:"bytes,4,rep,name=requests,proto3" json:"requests,omitempty"` // oldest first
 	State         []byte                 `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	Done          []uint64               `protobuf:"fixed64,6,rep,packed,name=done,proto3" json:"done,omitempty"` // hashes of the ids of commands done of late, oldest first
+	Dim           bool                   `protobuf:"varint,7,opt,name=dim,proto3" json:"dim,omitempty"`           // some done of late are not among them any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -100,6 +102,20 @@ func (x *Record) GetState() []byte {
 	return nil
 }
 
+func (x *Record) GetDone() []uint64 {
+	if x != nil {
+		return x.Done
+	}
+	return nil
+}
+
+func (x *Record) GetDim() bool {
+	if x != nil {
+		return x.Dim
+	}
+	return false
+}
+
 // Remembered is a request that was done, with its answer: what is delivered
 // twice is done once.
 type Remembered struct {
@@ -158,7 +174,7 @@ var File_record_proto protoreflect.FileDescriptor
 
 const file_record_proto_rawDesc = "" +
 	"\n" +
-	"\frecord.proto\x12\x06troupe\x1a\x0eenvelope.proto\"\xa0\x01\n" +
+	"\frecord.proto\x12\x06troupe\x1a\x0eenvelope.proto\"\xc6\x01\n" +
 	"\x06Record\x12\x16\n" +
 	"\x06schema\x18\x01 \x01(\rR\x06schema\x12\x1e\n" +
 	"\n" +
@@ -166,7 +182,9 @@ const file_record_proto_rawDesc = "" +
 	"activation\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x04R\aversion\x12.\n" +
 	"\brequests\x18\x04 \x03(\v2\x12.troupe.RememberedR\brequests\x12\x14\n" +
-	"\x05state\x18\x05 \x01(\fR\x05state\"P\n" +
+	"\x05state\x18\x05 \x01(\fR\x05state\x12\x12\n" +
+	"\x04done\x18\x06 \x03(\x06R\x04done\x12\x10\n" +
+	"\x03dim\x18\a \x01(\bR\x03dim\"P\n" +
 	"\n" +
 	"Remembered\x12\x1d\n" +
 	"\n" +

@@ -1,11 +1,15 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +28,8 @@ const (
 	// must try all ways.
 	maxUnknown = 8
 	maxHistory = 400
+	// Of a history that is wrong, so many operations are printed on each side.
+	shownOperations = 24
 )
 
 // operation is one use of a register.
@@ -97,19 +103,58 @@ var model = porcupine.Model{
 	},
 }
 
-// check says whether the history of every register is linearizable.
+// check says whether the history of every register is linearizable, and if not,
+// what was seen about the moment from which on nothing explains it.
 func (h *history) check() (operations int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	result := porcupine.CheckOperationsTimeout(model, h.done, checkAtMost)
-	switch result {
-	case porcupine.Ok:
-		return len(h.done), nil
-	case porcupine.Illegal:
-		return len(h.done), fmt.Errorf("the registers are not linearizable")
-	default:
-		return len(h.done), fmt.Errorf("the checker came to no end in %v", checkAtMost)
+	for _, one := range model.Partition(h.done) {
+		result, info := porcupine.CheckOperationsVerbose(model, one, checkAtMost)
+		switch result {
+		case porcupine.Illegal:
+			err = errors.Join(err, fmt.Errorf("%s is not linearizable:\n%s", one[0].Input.(operation).register, unexplained(one, info)))
+		case porcupine.Unknown:
+			err = errors.Join(err, fmt.Errorf("the checker of %s came to no end in %v", one[0].Input.(operation).register, checkAtMost))
+		}
 	}
+	return len(h.done), err
+}
+
+// unexplained prints the operations that end the longest order that could be
+// found, and those which it leaves out.
+func unexplained(all []porcupine.Operation, info porcupine.LinearizationInfo) string {
+	var longest []porcupine.Operation
+	for _, order := range info.PartialLinearizationsOperations()[0] {
+		if len(order) > len(longest) {
+			longest = order
+		}
+	}
+	placed := map[porcupine.Operation]bool{}
+	for _, o := range longest {
+		placed[o] = true
+	}
+	var out strings.Builder
+	say := func(o porcupine.Operation) {
+		end := "never answered"
+		if o.Return != math.MaxInt64 {
+			end = fmt.Sprintf("%9.3f s", time.Duration(o.Return).Seconds())
+		}
+		fmt.Fprintf(&out, "  %9.3f s to %s, user %d: %s\n", time.Duration(o.Call).Seconds(), end, o.ClientId, model.DescribeOperation(o.Input, o.Output))
+	}
+	out.WriteString("one order goes so far:\n")
+	for _, o := range longest[max(0, len(longest)-shownOperations):] {
+		say(o)
+	}
+	out.WriteString("and leaves out:\n")
+	slices.SortFunc(all, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	shown := 0
+	for _, o := range all {
+		if !placed[o] && shown < shownOperations {
+			say(o)
+			shown++
+		}
+	}
+	return out.String()
 }
 
 // useRegisters writes and reads metadata of servers, through all nodes, until ctx ends.
