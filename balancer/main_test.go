@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
 // TestMain is also the server that the tests with real processes start.
@@ -13,5 +13,5 @@ func TestMain(m *testing.M) {
 		serveProcess()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
@@ -32,9 +31,10 @@ import (
 	"github.com/troupe-cloud/troupe/drivers/sim"
 	"github.com/troupe-cloud/troupe/gateway/native"
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // patience bounds what a test waits for; nothing is expected to need it.
 const patience = time.Minute

@@ -25,7 +25,7 @@ type real struct {
 
 func (r real) stop(t testing.TB) {
 	stop(t, r.Node)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := r.net.Close(ctx); err != nil {
 		t.Error(err)

@@ -9,19 +9,19 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/cluster/store"
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(shippedEnv) != "" {
 		shippedLookup()
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // counter counts in its state and, by key, in a table. Its messages are

@@ -37,13 +37,16 @@ func RawRequestRate(ctx context.Context, callers int, during time.Duration) (per
 	for range callers {
 		pid := system.Root.Spawn(props)
 		all.Go(func() {
-			for ctx.Err() == nil {
+			for { // once at least, however busy the machine is
 				if _, err := system.Root.RequestFuture(pid, &messages.Nudged{}, rawTimeout).Result(); err != nil {
 					err = fmt.Errorf("raw request: %w", err)
 					failed.Store(&err)
 					return
 				}
 				answered.Add(1)
+				if ctx.Err() != nil {
+					return
+				}
 			}
 		})
 	}

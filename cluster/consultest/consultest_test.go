@@ -5,12 +5,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/consul/api"
-	"go.uber.org/goleak"
 
 	"github.com/troupe-cloud/troupe/cluster/consultest"
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // Each set-up takes a write, keeps it over a crash (dev: loses it), and is empty
 // after a wipe.

@@ -10,11 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/troupe-cloud/troupe/cluster/consultest"
 	"github.com/troupe-cloud/troupe/cluster/membership"
 	"github.com/troupe-cloud/troupe/cluster/view"
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
 // The checks below are those that made this package necessary: protoactor's own
@@ -29,7 +28,7 @@ func TestMain(m *testing.M) {
 		runShipped(at, os.Stdin, os.Stdout)
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // shipped is that process, asked line by line.

@@ -124,8 +124,8 @@ func (l *link) look() {
 		l.silent++
 	}
 	switch {
-	case l.silent >= deadTicks:
-		l.cancel(errSilent)
+	case time.Duration(l.silent)*tick >= l.d.c.Silence:
+		l.cancel(fmt.Errorf("not one byte came for %v", l.d.c.Silence))
 	case l.silent > 0 && l.state != dialing && l.out.urgent.len() == 0:
 		l.out.putUrgent(item{data: beat(false)})
 		l.nudge()

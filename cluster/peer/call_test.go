@@ -129,11 +129,11 @@ func TestSize(t *testing.T) {
 // TestDeadline: a call ends at its own deadline and with its context.
 func TestDeadline(t *testing.T) {
 	w := newWorld(t)
-	calls := make(chan struct{}, 10)
-	b := w.node("b", &handler{call: func(peer.Identity, *messages.Envelope, func(*messages.Reply)) { calls <- struct{}{} }})
+	calls := make(chan string, 10)
+	b := w.node("b", &handler{call: func(_ peer.Identity, e *messages.Envelope, _ func(*messages.Reply)) { calls <- string(e.GetPayload()) }})
 	a := w.node("a", &handler{})
 	w.mustPing(a, b)
-	e := ask("x")
+	e := ask("late")
 	e.DeadlineUnixMs = time.Now().Add(100 * time.Millisecond).UnixMilli()
 	if got := wait(t, "the end", send(a, b.Self(), e)); !errors.Is(got.err, peer.ErrTimeout) || !errors.Is(got.err, messages.Unavailable) {
 		t.Errorf("past the deadline: %v", got.err)
@@ -142,11 +142,11 @@ func TestDeadline(t *testing.T) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := a.Call(ctx, b.Self(), ask("x"))
+		_, err := a.Call(ctx, b.Self(), ask("cancelled"))
 		ended <- err
 	}()
-	wait(t, "the first call", calls)
-	wait(t, "the second call", calls)
+	for wait(t, "the second call", calls) != "cancelled" { // the first may have ended before it was sent
+	}
 	cancel()
 	if err := wait(t, "the end", ended); !errors.Is(err, context.Canceled) || !errors.Is(err, peer.ErrTimeout) {
 		t.Errorf("cancelled: %v", err)

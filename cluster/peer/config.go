@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -27,11 +28,17 @@ func (c *Config) complete() error {
 	case c.Handler == nil && c.Role == RoleNode:
 		return fmt.Errorf("a handler is needed: %w", messages.Invalid)
 	}
+	if c.Silence < tick {
+		c.Silence = tick * deadTicks
+	}
 	if c.Dial == nil {
 		c.Dial = (&netDialer{}).dial
 	}
 	return nil
 }
+
+// handshake is how long it may take from dialling to Hello, if bytes come at all.
+func (c *Config) handshake() time.Duration { return max(handshakeTimeout, c.Silence) }
 
 type netDialer struct{ net.Dialer }
 

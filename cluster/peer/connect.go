@@ -69,7 +69,7 @@ func (d *Dialer) client(to view.Member, count *traffic, cause *atomic.Pointer[er
 		grpc.WithUserAgent("troupe/"+d.c.Self.Version),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: minRedial, Multiplier: 2, Jitter: 0.2, MaxDelay: maxRedial},
-			MinConnectTimeout: handshakeTimeout,
+			MinConnectTimeout: d.c.handshake(),
 		}),
 		grpc.WithStaticStreamWindowSize(windowBytes),
 		grpc.WithStaticConnWindowSize(2*windowBytes),

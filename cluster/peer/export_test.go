@@ -17,7 +17,6 @@ const (
 	MaxServingClient = maxServingClient
 	MaxClientStreams = maxClientStreams
 	ExchangeMethod   = exchangeMethod
-	DeadAfter        = tick * deadTicks
 )
 
 // ExchangeDesc opens a stream by hand.

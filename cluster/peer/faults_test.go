@@ -38,7 +38,7 @@ func TestBroken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := &world{t, w.ca, w.ctx}
+			w := &world{t: t, ca: w.ca, ctx: w.ctx}
 			h, calls := counted()
 			a, b, c := w.node("a", &handler{}), w.node("b", h), w.node("c", &handler{})
 			p := newProxy(t, b.Self().Address)
@@ -87,6 +87,7 @@ func TestNobody(t *testing.T) {
 // TestBlackHole: an address that takes connections and says nothing.
 func TestBlackHole(t *testing.T) {
 	w := newWorld(t)
+	w.silence = 0
 	a, b := w.node("a", &handler{}), w.node("b", &handler{})
 	p := newProxy(t, b.Self().Address)
 	p.set(func() { p.stall = true })
@@ -98,11 +99,13 @@ func TestBlackHole(t *testing.T) {
 
 // TestSlow: neither a slow handler nor a slow line is a dead link.
 func TestSlow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
+	w.silence = 5 * time.Second
 	a := w.node("a", &handler{})
 	b := w.node("b", &handler{call: func(_ peer.Identity, e *messages.Envelope, answer func(*messages.Reply)) {
 		if string(e.GetPayload()) == "slow" {
-			time.AfterFunc(2*peer.DeadAfter, func() { answer(&messages.Reply{}) })
+			time.AfterFunc(2*w.silence, func() { answer(&messages.Reply{}) })
 			return
 		}
 		answer(&messages.Reply{})
@@ -113,7 +116,7 @@ func TestSlow(t *testing.T) {
 	if got := wait(t, "the slow answer", slow); got.err != nil {
 		t.Errorf("a slow handler: %v", got.err)
 	}
-	p.set(func() { p.delay = peer.DeadAfter / 100 })
+	p.set(func() { p.delay = w.silence / 300 })
 	if got := wait(t, "the answer", send(a, to, ask(string(make([]byte, 5<<20))))); got.err != nil {
 		t.Errorf("a slow line: %v", got.err)
 	}
@@ -122,6 +125,7 @@ func TestSlow(t *testing.T) {
 // TestStopped: a peer that reads nothing costs no more than the limits say.
 func TestStopped(t *testing.T) {
 	w := newWorld(t)
+	w.silence = 0
 	h, calls := counted()
 	a, b, c := w.node("a", &handler{}), w.node("b", h), w.node("c", &handler{})
 	p := newProxy(t, b.Self().Address)
@@ -165,6 +169,7 @@ var storm = flag.Int("storm", 20_000, "calls of TestStorm; the full storm has 10
 func TestStorm(t *testing.T) {
 	total, callers := *storm, 64
 	w := newWorld(t)
+	w.silence = 0
 	a, b := w.node("a", &handler{}), w.node("b", &handler{})
 	p := newProxy(t, b.Self().Address)
 	to := at(b.Self(), p.address())

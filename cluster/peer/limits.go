@@ -35,8 +35,8 @@ const (
 	MaxWait = time.Minute
 
 	tick             = 250 * time.Millisecond // of the watch over a stream that owes something
-	deadTicks        = 6                      // without one byte: the link is dead
-	handshakeTimeout = 5 * time.Second        // from dialling to Hello, if bytes come at all
+	deadTicks        = 6                      // without one byte: the link is dead, unless Config.Silence says otherwise
+	handshakeTimeout = 5 * time.Second        // the least for Config.handshake
 	minRedial        = 50 * time.Millisecond  // after a failed attempt
 	maxRedial        = time.Second
 	steadyAfter      = time.Second // a stream that lived so long is no failed attempt

@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"time"
 
 	"github.com/rs/zerolog"
 	"google.golang.org/grpc"
@@ -91,6 +92,12 @@ type Config struct {
 	Handler  Handler
 	Log      zerolog.Logger
 	Register []func(grpc.ServiceRegistrar) // other services on the same port
+
+	// Silence is how long not one byte may come from a peer that is owed something,
+	// or owes, before its link is dead; 0: 1.5 s. A handshake may take 5 s, or this if
+	// it is longer. Where the processor is shared with much else, links break for want
+	// of time rather than of a network.
+	Silence time.Duration
 
 	// Dial makes connections; nil: TCP. Tests put bad networks here.
 	Dial func(ctx context.Context, address string) (net.Conn, error)

@@ -99,7 +99,7 @@ func (s *Server) options() []grpc.ServerOption {
 		grpc.MaxSendMsgSize(maxReceiveBytes),
 		grpc.StaticStreamWindowSize(windowBytes),
 		grpc.StaticConnWindowSize(2 * windowBytes),
-		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.ConnectionTimeout(s.c.handshake()),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveEvery, Timeout: keepaliveTimeout}),
 		grpc.WaitForHandlers(true),

@@ -69,7 +69,7 @@ func (s *Server) first(stream grpc.ServerStream) (*messages.Frame, error) {
 		err := stream.RecvMsg(frames)
 		got <- result{frames, err}
 	})
-	limit := time.NewTimer(handshakeTimeout)
+	limit := time.NewTimer(s.c.handshake())
 	defer limit.Stop()
 	select {
 	case r := <-got:
@@ -81,7 +81,7 @@ func (s *Server) first(stream grpc.ServerStream) (*messages.Frame, error) {
 		}
 		return r.frames.GetFrames()[0], nil
 	case <-limit.C:
-		return nil, status.Error(codes.DeadlineExceeded, errHandshake.Error())
+		return nil, status.Errorf(codes.DeadlineExceeded, "no greeting within %v", s.c.handshake())
 	}
 }
 

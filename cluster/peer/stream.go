@@ -17,10 +17,8 @@ import (
 )
 
 var (
-	errSilent    = fmt.Errorf("not one byte came for %v", tick*deadTicks)
-	errHandshake = fmt.Errorf("no greeting within %v", handshakeTimeout)
-	errEnded     = errors.New("the other end closed the stream")
-	errRenewed   = errors.New("the stream is made anew")
+	errEnded   = errors.New("the other end closed the stream")
+	errRenewed = errors.New("the stream is made anew")
 )
 
 // stream is an open Exchange.
@@ -59,7 +57,9 @@ func (l *link) connect(ctx context.Context, attempt int) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := time.AfterFunc(handshakeTimeout, func() { l.stop(attempt, errHandshake) })
+	limit := time.AfterFunc(l.d.c.handshake(), func() {
+		l.stop(attempt, fmt.Errorf("no greeting within %v", l.d.c.handshake()))
+	})
 	defer limit.Stop()
 	s, err := l.greet(ctx, conn)
 	if err != nil {

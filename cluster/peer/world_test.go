@@ -9,12 +9,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 
 	"github.com/troupe-cloud/troupe/cluster/peer"
 	"github.com/troupe-cloud/troupe/cluster/pki/pkitest"
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
 func TestMain(m *testing.M) {
@@ -25,31 +25,33 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // patience bounds what a test waits for; nothing is expected to need it.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // world makes nodes of one cluster on loopback.
 type world struct {
 	t   testing.TB
 	ca  *pkitest.Cluster
 	ctx context.Context
+
+	silence time.Duration // of the nodes; tests of bad networks take the default
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
 	t.Cleanup(cancel)
-	return &world{t: t, ca: pkitest.New(t), ctx: ctx}
+	return &world{t: t, ca: pkitest.New(t), ctx: ctx, silence: patience}
 }
 
 func (w *world) config(name string, h peer.Handler) peer.Config {
 	w.t.Helper()
 	return peer.Config{
 		Self:    view.Member{ID: name + "-" + uuid.NewString()[:8], Name: name, Address: "127.0.0.1:0"},
-		Cluster: w.ca.ID, TLS: w.ca.Node(w.t, name), Handler: h, Log: zerolog.Nop(),
+		Cluster: w.ca.ID, TLS: w.ca.Node(w.t, name), Handler: h, Log: zerolog.Nop(), Silence: w.silence,
 	}
 }
 
@@ -76,7 +78,7 @@ func (w *world) client(name string, h peer.Handler) *peer.Dialer {
 	w.t.Helper()
 	d, err := peer.NewDialer(peer.Config{
 		Self: view.Member{Name: name}, Role: peer.RoleClient, Cluster: w.ca.ID,
-		TLS: w.ca.Client(w.t, name), Handler: h, Log: zerolog.Nop(),
+		TLS: w.ca.Client(w.t, name), Handler: h, Log: zerolog.Nop(), Silence: w.silence,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -15,9 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/troupe-cloud/troupe/gateway/door"
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
 // serverVariable has the test binary be a server instead.
@@ -28,7 +27,7 @@ func TestMain(m *testing.M) {
 		serveProcess()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // serveProcess answers until it is killed, or told to be slow or to fail.

@@ -100,10 +100,13 @@ func rateOf(ctx context.Context, callers int, during time.Duration, one func() e
 	began := time.Now()
 	for i := range callers {
 		all.Go(func() {
-			for ctx.Err() == nil && errs[i] == nil {
+			for { // once at least, however busy the machine is
 				at := time.Now()
 				errs[i] = one()
 				times[i] = append(times[i], time.Since(at))
+				if ctx.Err() != nil || errs[i] != nil {
+					return
+				}
 			}
 		})
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/store/mem"
 	"github.com/troupe-cloud/troupe/cluster/store/storetest"
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
 func TestMain(m *testing.M) {
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 		writeUntilKilled(path)
 	}
 	// bbolt leaves goroutines behind where it panics over a damaged file.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("go.etcd.io/bbolt.(*DB).freepages.func2"))
+	leaktest.Main(m, goleak.IgnoreAnyFunction("go.etcd.io/bbolt.(*DB).freepages.func2"))
 }
 
 func open(t testing.TB, path string, o bolt.Options) *bolt.Store {

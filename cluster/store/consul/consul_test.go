@@ -15,6 +15,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/store"
 	"github.com/troupe-cloud/troupe/cluster/store/consul"
 	"github.com/troupe-cloud/troupe/cluster/store/storetest"
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
 // shared is one server for all tests that do it no harm; each has its own folder.
@@ -27,13 +28,12 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if shared.cluster != nil {
-			shared.cluster.Close()
-		}
-		_ = os.RemoveAll(shared.dir)
-		os.Exit(code)
-	}), goleak.IgnoreAnyFunction("github.com/troupe-cloud/troupe/cluster/consultest.(*server).start.func2"))
+	code := leaktest.Run(m, goleak.IgnoreAnyFunction("github.com/troupe-cloud/troupe/cluster/consultest.(*server).start.func2"))
+	if shared.cluster != nil {
+		shared.cluster.Close()
+	}
+	_ = os.RemoveAll(shared.dir)
+	os.Exit(code)
 }
 
 func sharedConsul(t testing.TB) *consultest.Cluster {

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/troupe-cloud/troupe/drivers"
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func TestConnectedComesFirst(t *testing.T) {
 	var f Feed

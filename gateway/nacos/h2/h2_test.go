@@ -11,12 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // echo answers what it is asked, and says on streams what it heard.
 type echo struct {
@@ -29,7 +30,19 @@ type answer []byte
 func (a answer) Bytes() []byte { return a }
 func (a answer) Free()         {}
 
-func (e *echo) Call(in []byte) Reply { return answer(bytes.Clone(in)) }
+func (e *echo) Begin(in []byte) Call { return echoed(in) }
+
+// echoed answers at once what begins with "quick".
+type echoed []byte
+
+func (e echoed) Quick() (Reply, bool) {
+	if !bytes.HasPrefix(e, []byte("quick")) {
+		return nil, false
+	}
+	return e.Answer(), true
+}
+
+func (e echoed) Answer() Reply { return answer(bytes.Clone(e)) }
 
 func (e *echo) Message(s *Sender, in []byte) error {
 	if string(in) == "refuse" {

@@ -4,8 +4,10 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/asynkron/protoactor-go/actor.(*ActorSystem).Start"))
+	leaktest.Main(m, goleak.IgnoreTopFunction("github.com/asynkron/protoactor-go/actor.(*ActorSystem).Start"))
 }
