@@ -24,7 +24,7 @@ type ledger struct {
 	mu      sync.Mutex
 	kept    map[string]string // name to id: acknowledged, and to be there at the end
 	deleted map[string]bool   // ids whose deletion was acknowledged
-	maybe   map[string]bool   // names whose creation nobody knows about
+	maybe   map[string]bool   // names of which nobody knows whether they were made, or deleted
 	failed  []error
 	made    int
 	refused int // by the quota
@@ -91,11 +91,15 @@ func (c *cloud) life(ctx context.Context, dice *rand.Rand, name, image string, l
 		if isRefused(err, http.StatusNotFound) {
 			err = nil // an earlier try got through
 		}
-		if err == nil {
-			l.mu.Lock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		switch {
+		case err == nil:
 			l.deleted[id] = true
 			delete(l.kept, name)
-			l.mu.Unlock()
+		case errors.Is(err, errUnknown): // and the end may come before it is known
+			l.maybe[name] = true
+			delete(l.kept, name)
 		}
 		return err
 	})
