@@ -58,11 +58,12 @@ type Balancer struct {
 	clock    func() int64
 	roughly  atomic.Int64 // the time of a call of late, for who need not know it better
 
-	budget *Budget
-	times  recent // of all servers
-	set    atomic.Pointer[Set]
-	first  chan struct{} // closed once there was a list
-	once   sync.Once
+	budget    *Budget
+	deadlines deadlines // of calls by HTTP
+	times     recent    // of all servers
+	set       atomic.Pointer[Set]
+	first     chan struct{} // closed once there was a list
+	once      sync.Once
 
 	mu        sync.Mutex
 	list      []*Server
@@ -93,6 +94,10 @@ func New(name string, c Config) *Balancer {
 	}
 	b.clock = b.now
 	b.epoch = b.epoch.Add(-1) // so that no time is 0, which means none
+	b.deadlines.epoch = time.Now()
+	if c.Now == nil {
+		b.deadlines.epoch = b.epoch
+	}
 	if c.Circuit != nil {
 		b.circuit = *c.Circuit
 	}
@@ -121,6 +126,14 @@ func (b *Balancer) now() int64 {
 		return int64(b.config.Now().Sub(b.epoch))
 	}
 	return int64(time.Since(b.epoch))
+}
+
+// real is the time for deadlines at now, by which a call has begun.
+func (b *Balancer) real(now int64) int64 {
+	if b.config.Now != nil {
+		return b.deadlines.now()
+	}
+	return now
 }
 
 // noted is now, which is noted for those who need not know it exactly.

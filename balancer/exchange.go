@@ -20,6 +20,8 @@ type exchange struct {
 	safe     bool // may be made twice
 	again    bool // its body can be sent again
 	body     func() (io.ReadCloser, error)
+	tried    bool
+	once     try // the first: most requests are made once
 }
 
 func (t *Transport) exchange(r *http.Request, b *Balancer) (*exchange, error) {

@@ -28,8 +28,7 @@ func (x *exchange) hedged() (*http.Response, error) {
 	ask := func(who int, a attempts) {
 		ctx, end := context.WithCancel(x.r.Context())
 		ends[who] = end
-		one := *x
-		one.r = x.r.WithContext(ctx)
+		one := &exchange{t: x.t, b: x.b, r: x.r.WithContext(ctx), safe: x.safe, again: x.again, body: x.body}
 		go func() {
 			resp, err := one.run(&a)
 			answers <- answer{resp, err, who}

@@ -94,12 +94,13 @@ func Bad(err error) error { return badAnswer{err} }
 
 // ResultOf is what an error of a call says of the server.
 func ResultOf(err error) Result {
+	if err == nil {
+		return OK // without room for what errors are
+	}
 	var bad badAnswer
 	var network net.Error
 	var op *net.OpError
 	switch {
-	case err == nil:
-		return OK
 	case errors.Is(err, context.Canceled):
 		return Abandoned
 	case errors.As(err, &bad):

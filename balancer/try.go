@@ -17,9 +17,9 @@ type try struct {
 	io.ReadCloser // of the answer
 	call          Call
 	url           url.URL
-	cancel        context.CancelCauseFunc
-	timer         *time.Timer // nil: as long as it takes
-	limit         time.Duration
+	span          span
+	place         place         // among those that have to be answered in time
+	limit         time.Duration // negative: as long as it takes
 	state         atomic.Int32
 	result        Result
 	took          int64
@@ -46,25 +46,26 @@ func CallersFault(err error) bool { return errors.Is(err, errCaller) }
 
 // try makes the request once. Unsent says that nothing of its body was read.
 func (x *exchange) try(a *attempts, first bool) (resp *http.Response, unsent bool, err error) {
-	ctx, cancel := context.WithCancelCause(x.r.Context())
-	r := x.r.WithContext(ctx)
-	t := &try{cancel: cancel, limit: x.t.AnswerTime}
+	t := x.room()
+	t.limit = x.t.AnswerTime
+	t.span.begin(x.r.Context())
+	r := x.r.WithContext(&t.span)
 	if t.limit == 0 {
 		t.limit = DefaultAnswerTime
 	}
 	if err := x.rewind(r, t, first); err != nil {
-		cancel(nil)
+		t.span.end(context.Canceled)
 		return nil, false, err
 	}
 	x.address(r, t, a.server)
-	if t.limit > 0 {
-		t.timer = time.AfterFunc(t.limit, t.expire)
-	}
 	t.call = x.b.Begin(a.server)
+	if t.limit > 0 {
+		x.b.deadlines.enter(t, x.b.real(t.call.began))
+	}
 	resp, err = x.t.send(r, a.server)
 	slow := !t.state.CompareAndSwap(asking, answered)
-	if t.timer != nil {
-		t.timer.Stop()
+	if t.limit > 0 {
+		x.b.deadlines.leave(t)
 	}
 	if err == nil && slow { // too late: what it would be read by has ended
 		_ = resp.Body.Close()
@@ -76,7 +77,7 @@ func (x *exchange) try(a *attempts, first bool) (resp *http.Response, unsent boo
 		} else if slow {
 			err = fmt.Errorf("%s: %w", a.server.Address(), errSlow)
 		}
-		cancel(nil)
+		t.span.end(context.Canceled)
 		t.call.End(x.result(err, &t.call))
 		return nil, unsent, err
 	}
@@ -90,6 +91,15 @@ func (x *exchange) try(a *attempts, first bool) (resp *http.Response, unsent boo
 	t.ReadCloser, resp.Body = resp.Body, t
 	resp.Request = x.r
 	return resp, false, nil
+}
+
+// room is where a try is kept: the first one beside what is known of its request.
+func (x *exchange) room() *try {
+	if !x.tried {
+		x.tried = true
+		return &x.once
+	}
+	return &try{}
 }
 
 // rewind gives r a body that is unread.
@@ -126,7 +136,7 @@ func (x *exchange) address(r *http.Request, t *try, s *Server) {
 // expire is called when the server's time is over.
 func (t *try) expire() {
 	if t.state.CompareAndSwap(asking, tooSlow) {
-		t.cancel(errSlow)
+		t.span.end(context.DeadlineExceeded)
 	}
 }
 
@@ -161,7 +171,7 @@ func (t *try) Close() error {
 func (t *try) end(r Result) {
 	if !t.ended.Swap(true) {
 		t.call.end(r, t.took, t.call.b.now())
-		t.cancel(nil)
+		t.span.end(context.Canceled)
 	}
 }
 
@@ -187,16 +197,16 @@ func (o *outgoing) Read(p []byte) (int, error) {
 	if !o.state.CompareAndSwap(unread, begun) && o.state.Load() == recalled {
 		return 0, errors.New("it is sent to somebody else")
 	}
-	timed := o.try.timer != nil && o.try.state.Load() == asking
+	timed := o.try.limit > 0 && o.try.state.Load() == asking
 	if timed {
-		o.try.timer.Stop()
+		o.try.call.b.deadlines.leave(o.try)
 	}
 	n, err := o.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		o.failed.Store(&err)
 	}
-	if timed && o.try.state.Load() == asking {
-		o.try.timer.Reset(o.try.limit) // it may be answered by now: then nothing expires
+	if timed {
+		o.try.call.b.deadlines.enter(o.try, o.try.call.b.deadlines.now())
 	}
 	return n, err
 }

@@ -1,10 +1,7 @@
 package bench
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"net/http"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -35,10 +32,7 @@ func choices(r *run) error {
 		r.add(fmt.Sprintf("balancer: choose of %d servers by %d goroutines, %s", chosenFrom, choosers, c.rule),
 			fmt.Sprintf("%.0f ns, %.2f allocations", took, allocs), c.wanted, "")
 	}
-	bare, balanced := roundTrips(r.during/chooseTimes, false), roundTrips(r.during/chooseTimes, true)
-	r.add("balancer: RoundTripper beyond a transport that answers at once", fmt.Sprintf("%.2f µs", (balanced-bare)/1000), "≤ 2 µs",
-		fmt.Sprintf("the transport alone %.2f µs", bare/1000))
-	return nil
+	return trips(r)
 }
 
 // choosing is the time and the allocations of one choice.
@@ -89,42 +83,4 @@ func together(window time.Duration, batch func()) (ns, allocs float64) {
 	runtime.ReadMemStats(&after)
 	n := float64(done.Load())
 	return float64(took.Nanoseconds()) / n, float64(after.Mallocs-before.Mallocs) / n
-}
-
-// instant is a transport that answers at once.
-type instant struct{}
-
-// RoundTrip is http.RoundTripper's.
-func (instant) RoundTrip(*http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(nil))}, nil
-}
-
-// roundTrips is the time of one request, in nanoseconds.
-func roundTrips(window time.Duration, balanced bool) (best float64) {
-	b := lb.New("bench", lb.Config{Rule: &lb.P2C{}})
-	defer b.Close()
-	b.Update([]lb.Endpoint{{Host: "10.0.0.1", Port: 80, Weight: 1}, {Host: "10.0.0.2", Port: 80, Weight: 1}})
-	tr := http.RoundTripper(instant{})
-	if balanced {
-		tr = &lb.Transport{Balancer: b, Base: instant{}}
-	}
-	q, err := http.NewRequest(http.MethodGet, "http://bench/path", nil)
-	if err != nil {
-		panic(err) // it is a request
-	}
-	for range chooseTimes {
-		n, began := 0, time.Now()
-		for ; time.Since(began) < window; n += chooseBatch {
-			for range chooseBatch {
-				resp, err := tr.RoundTrip(q)
-				if err == nil {
-					_ = resp.Body.Close()
-				}
-			}
-		}
-		if took := float64(time.Since(began).Nanoseconds()) / float64(n); best == 0 || took < best {
-			best = took
-		}
-	}
-	return best
 }
