@@ -105,7 +105,8 @@ func (s *server) set(t testing.TB, what string, to int) {
 }
 
 // TestProcesses: whatever befalls one of three servers while a load runs, no request
-// fails that another could answer; and who is not well gets next to nothing after.
+// fails that another could answer; and who is not well gets next to nothing after. The
+// balancer's clock stands still: how often it tries again later is not looked at.
 func TestProcesses(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -118,6 +119,7 @@ func TestProcesses(t *testing.T) {
 		{"made to answer 500", func(t *testing.T, s *server) { s.set(t, "status", 500) }, 10 * loaders},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			all := []*server{startServer(t), startServer(t), startServer(t)}
 			var list []Endpoint
 			for _, s := range all {
@@ -127,12 +129,12 @@ func TestProcesses(t *testing.T) {
 				}
 				list = append(list, e)
 			}
-			services := &Services{Source: Fixed{"web": list}, Config: func(string) Config { return Config{Rule: &RoundRobin{}} }}
+			services := &Services{Source: Fixed{"web": list}, Config: func(string) Config { return Config{Rule: &RoundRobin{}, Now: newClock().now} }}
 			defer services.Close()
 			var harmed atomic.Bool
 			var after atomic.Int64
 			tr := &Transport{
-				Services: services, AnswerTime: 2 * time.Second, Statuses: []int{500, 502, 503, 504}, Retry: Retry{Next: 2},
+				Services: services, AnswerTime: 5 * time.Second, Statuses: []int{500, 502, 503, 504}, Retry: Retry{Next: 2},
 				Interceptors: []Interceptor{func(r *http.Request, s *Server, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 					if harmed.Load() && s.Address() == all[0].address {
 						after.Add(1)

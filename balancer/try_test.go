@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -37,8 +38,7 @@ func TestUnsent(t *testing.T) {
 	}
 }
 
-// TestLyingCaller: a body that ends too early, or fails, is not the server's fault;
-// and a slow one takes no time of the server's.
+// TestLyingCaller: a body that ends too early, or fails, is not the server's fault.
 func TestLyingCaller(t *testing.T) {
 	b := newBackend(t)
 	services := servicesOf(t, Config{}, b)
@@ -60,20 +60,34 @@ func TestLyingCaller(t *testing.T) {
 	if s := of.Stats()[0]; s.Failed != 0 || s.SuccessiveFailures != 0 || s.Active != 0 || !s.Usable {
 		t.Errorf("the server is blamed: %+v", s)
 	}
-	slow := clientOf(t, &Transport{Services: services, AnswerTime: 300 * time.Millisecond})
-	in, out := io.Pipe()
-	go func() {
-		for range 4 {
-			_, _ = out.Write([]byte("x")) // each read by the transport
-			pauseFor(context.Background(), 200*time.Millisecond)
+}
+
+// TestSlowCaller: the time that a body takes to come is none of the server's.
+func TestSlowCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		of := New("web", Config{})
+		defer of.Close()
+		of.Update(endpoints(1))
+		slow := &http.Client{Transport: &Transport{Balancer: of, AnswerTime: time.Second, Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				return nil, err
+			}
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+		})}}
+		in, out := io.Pipe()
+		go func() {
+			for range 4 {
+				_, _ = out.Write([]byte("x"))
+				time.Sleep(900 * time.Millisecond) // of the bubble's clock
+			}
+			_ = out.Close()
+		}()
+		resp, err := slow.Post("http://web/", "text/plain", in)
+		if err != nil {
+			t.Fatal(err)
 		}
-		_ = out.Close()
-	}()
-	resp, err := slow.Post("http://web/", "text/plain", in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
+		_ = resp.Body.Close()
+	})
 }
 
 // TestImpatientCallers: a server that lets all wait for longer than they can is left
@@ -83,28 +97,37 @@ func TestImpatientCallers(t *testing.T) {
 	stalled.hang(t)
 	busy.hang(t)
 	for b, c := range map[*backend]struct {
-		time   time.Duration
+		waited time.Duration // by the balancer's clock
 		usable bool
-	}{stalled: {patience + 50*time.Millisecond, false}, busy: {time.Millisecond, true}} {
-		services := servicesOf(t, Config{}, b)
-		client := clientOf(t, &Transport{Services: services, AnswerTime: time.Minute})
+	}{stalled: {patience, false}, busy: {time.Millisecond, true}} {
+		clock := newClock()
+		services := servicesOf(t, Config{Now: clock.now}, b)
+		tried := 0
+		client := clientOf(t, &Transport{Services: services, AnswerTime: time.Minute, Interceptors: []Interceptor{
+			func(r *http.Request, _ *Server, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+				resp, err := next(r)
+				tried++
+				clock.pass(c.waited)
+				return resp, err
+			},
+		}})
 		of, err := services.Get(t.Context(), "web")
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 3 {
-			ctx, cancel := context.WithTimeout(t.Context(), c.time)
+		for tried < 3 { // on a busy machine the time may be over before the try begins
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://web/", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if _, err := client.Do(r); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("got %v", err)
+				t.Fatalf("got %v", err)
 			}
 			cancel()
 		}
 		if got := of.Stats()[0]; c.usable != got.Usable {
-			t.Errorf("after %v each: %+v", c.time, got)
+			t.Errorf("after %v each: %+v", c.waited, got)
 		}
 	}
 }

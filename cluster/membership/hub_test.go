@@ -108,6 +108,7 @@ type node struct {
 	hub   *hub
 	table membership.Table
 	m     *membership.Membership
+	times membership.Timings // zero: defaults
 
 	mu     sync.Mutex
 	views  []uint64
@@ -121,7 +122,7 @@ func (h *hub) node(t testing.TB, table membership.Table, name string) *node {
 
 func (n *node) config() membership.Config {
 	return membership.Config{
-		Table: n.table, Peer: &line{hub: n.hub}, Log: zerolog.Nop(),
+		Table: n.table, Peer: &line{hub: n.hub}, Log: zerolog.Nop(), Timings: n.times,
 		Self: view.Member{Name: n.name, Address: n.name + ":1", Roles: view.AllRoles},
 		OnView: func(v *view.View) {
 			n.mu.Lock()
@@ -172,7 +173,7 @@ func (n *node) fences() int {
 // eventually waits for something that will be; how long is a matter for benchmarks.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(40 * time.Second); !holds(); {
+	for limit := time.Now().Add(2 * time.Minute); !holds(); {
 		if time.Now().After(limit) {
 			t.Fatalf("it never came about that %s", what)
 		}

@@ -60,10 +60,7 @@ func runShipped(address string, in io.Reader, out io.Writer) {
 		case "register again":
 			passed = c.registersAgain()
 		case "shut down":
-			for _, m := range c.members {
-				m.Shutdown(true)
-			}
-			passed = goleak.Find(before) == nil
+			passed = c.shutDown() && goleak.Find(before) == nil
 		}
 		_, _ = fmt.Fprintf(out, "%s %s\n", lines.Text(), map[bool]string{true: "passed", false: "failed"}[passed])
 	}
@@ -145,6 +142,25 @@ func (c *child) outlast() bool {
 	down := until(func() bool { _, err := c.consul.Status().Leader(); return err != nil })
 	<-time.After(firstRetry + time.Second)
 	return down
+}
+
+// shutDown ends all members, and reports whether they have ended: sometimes the
+// shipped provider never does.
+func (c *child) shutDown() bool {
+	const patience = 10 * time.Second
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, m := range c.members {
+			m.Shutdown(true)
+		}
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(patience):
+		return false
+	}
 }
 
 // registersAgain gives the first member five seconds, in which it renews its
