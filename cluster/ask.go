@@ -47,6 +47,9 @@ func (c *Client) Ask(ctx context.Context, to actors.Ref, m proto.Message) (proto
 	if got, err, ok := c.Look(to, m, request); ok {
 		return got, err
 	}
+	if !Waits(ctx) {
+		return nil, ErrWait
+	}
 	deadline, bounded := ctx.Deadline()
 	if !bounded {
 		var cancel context.CancelFunc

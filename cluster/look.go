@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -70,6 +72,18 @@ func (c *Client) Look(to actors.Ref, m proto.Message, request string) (answer pr
 	said, ok := turn.Effects[0].(actors.Reply)
 	return said.Message, nil, ok
 }
+
+type noWaitKey struct{}
+
+// ErrWait is the answer to who cannot wait.
+var ErrWait = fmt.Errorf("that takes a while: %w", messages.Unavailable)
+
+// NoWait marks a context of who cannot wait for others: what he asks is answered by a
+// Look, or not at all, with ErrWait.
+func NoWait(ctx context.Context) context.Context { return context.WithValue(ctx, noWaitKey{}, true) }
+
+// Waits says whether who asks with ctx can wait for others.
+func Waits(ctx context.Context) bool { return ctx.Value(noWaitKey{}) == nil }
 
 // find is the grain of that name, if it is in memory here; it counts as spoken to.
 func (l *lookup) find(ref actors.Ref) *grain {

@@ -28,6 +28,9 @@ func (a *Auth) byToken(ctx context.Context, raw string) (*session, error) {
 	if s := a.remembered(raw); s != nil {
 		return s, nil
 	}
+	if !cluster.Waits(ctx) {
+		return nil, cluster.ErrWait
+	}
 	t, err := parse(raw)
 	if err != nil {
 		return nil, errToken
@@ -50,6 +53,9 @@ func (a *Auth) byPassword(ctx context.Context, name, password string) (*session,
 	mark := string(mac(a.secret, name+"\x00"+password))
 	if s := a.remembered(mark); s != nil {
 		return s, nil
+	}
+	if !cluster.Waits(ctx) {
+		return nil, cluster.ErrWait
 	}
 	c, known := a.proofs.get(mark)
 	if !known || a.cfg.Now().Unix() >= c.Expires {

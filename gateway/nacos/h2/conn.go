@@ -31,12 +31,14 @@ type conn struct {
 	since   time.Time
 	pings   int
 	resets  int
+	batch   *batch // calls that are complete, to be worked on
 
 	mu       sync.Mutex
 	idle     sync.Cond // there is less to be written
 	out      []byte
 	spare    []byte
 	flushing bool
+	yielding bool // somebody is about to flush
 	err      error
 	streams  map[uint32]*stream
 	deadline time.Time // of writing
@@ -76,6 +78,9 @@ func (c *conn) read() error {
 	c.out = appendWindow(c.out, 0, connWindow-65535)
 	c.flush()
 	for {
+		if !c.in.has(frameHead) {
+			c.submit()
+		}
 		head, err := c.in.next(frameHead)
 		if err != nil {
 			return err
@@ -86,6 +91,9 @@ func (c *conn) read() error {
 		}
 		if c.blockOpen && (f.kind != frameContinuation || f.stream != c.blockID) {
 			return errProtocol
+		}
+		if !c.in.has(f.length) {
+			c.submit()
 		}
 		payload, err := c.in.next(f.length)
 		if err != nil {
@@ -100,6 +108,13 @@ func (c *conn) read() error {
 
 // hold waits while too much is to be written.
 func (c *conn) hold() {
+	c.mu.Lock()
+	if len(c.out) <= maxOut {
+		c.mu.Unlock()
+		return
+	}
+	c.mu.Unlock()
+	c.submit()
 	c.mu.Lock()
 	for len(c.out) > maxOut && c.err == nil {
 		c.idle.Wait()

@@ -28,7 +28,8 @@ const (
 	pingTime       = 10 * time.Second
 	maxResets      = 10_000 // calls that a client takes back in pingTime
 	smallBuffer    = 1 << 10
-	idleWorkers    = 64 // goroutines that wait for the next call
+	maxBatch       = 64  // calls that are worked on together
+	idleWorkers    = 256 // goroutines that wait for the next calls
 )
 
 // Kind is what there is at a path.
@@ -61,14 +62,21 @@ type Config struct {
 
 // Peer is what a connection is to its user.
 type Peer interface {
-	// Call answers the message of a unary call. It has a goroutine of its own, and in
-	// until it returns.
-	Call(in []byte) Reply
+	// Begin takes the message of a unary call, and has it until the call is answered.
+	Begin(in []byte) Call
 	// Message takes one message of a stream, in order. It must not block; in is good
 	// until it returns. An error ends the stream.
 	Message(s *Sender, in []byte) error
 	// Ended says that a stream has ended, for whatever reason.
 	Ended(s *Sender)
+}
+
+// Call is a unary call that is to be answered, by one of the two.
+type Call interface {
+	// Quick answers if nothing has to be waited for; the calls behind wait for it.
+	Quick() (r Reply, ok bool)
+	// Answer may take its time.
+	Answer() Reply
 }
 
 // Reply is the answer of a call.
@@ -86,7 +94,7 @@ var (
 // Server serves connections.
 type Server struct {
 	cfg  Config
-	jobs chan job
+	jobs chan *batch
 	idle chan struct{} // a place for each goroutine that waits for a call
 	done chan struct{}
 	once sync.Once
@@ -94,7 +102,7 @@ type Server struct {
 
 // New makes a server.
 func New(cfg Config) *Server {
-	return &Server{cfg: cfg, jobs: make(chan job), idle: make(chan struct{}, idleWorkers), done: make(chan struct{})}
+	return &Server{cfg: cfg, jobs: make(chan *batch), idle: make(chan struct{}, idleWorkers), done: make(chan struct{})}
 }
 
 // Close lets go what the server keeps for calls to come; connections end by being
@@ -106,5 +114,7 @@ func (s *Server) Serve(nc net.Conn, p Peer) {
 	c := newConn(nc, p, s)
 	defer c.finish()
 	defer nc.Close()
-	c.fail(c.read())
+	err := c.read()
+	c.submit() // what was complete before
+	c.fail(err)
 }

@@ -163,6 +163,10 @@ func TestCalls(t *testing.T) {
 			r.open(1, "/u")
 			_ = r.fr.WriteData(1, true, framed("hello"))
 		}, "hello", "0"},
+		"one that is answered at once": {func(r *raw) {
+			r.open(1, "/u")
+			_ = r.fr.WriteData(1, true, framed("quick"))
+		}, "quick", "0"},
 		"an empty message": {func(r *raw) {
 			r.open(1, "/u")
 			_ = r.fr.WriteData(1, true, framed(""))
@@ -327,6 +331,41 @@ func (s script) Read(p []byte) (int, error)       { return s.Reader.Read(p) }
 func (s script) Write(p []byte) (int, error)      { return len(p), nil }
 func (s script) Close() error                     { return nil }
 func (s script) SetWriteDeadline(time.Time) error { return nil }
+
+// TestCallsTogether has calls come in one piece: those that are answered at once
+// and those that are not, and one of which only a part has come.
+func TestCallsTogether(t *testing.T) {
+	r := dial(t)
+	var all bytes.Buffer
+	together := http2.NewFramer(&all, nil)
+	want := map[uint32]string{}
+	for i := range uint32(9) {
+		id := 2*i + 1
+		want[id] = []string{"quick", "slow", "quick as well"}[i%3] + string(rune('a'+i))
+		_ = together.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: r.headers("/u"), EndHeaders: true})
+		_ = together.WriteData(id, true, framed(want[id]))
+	}
+	last := all.Len() - 4
+	_, _ = r.conn.Write(all.Bytes()[:last])
+	got := map[uint32]string{}
+	for len(got) < len(want) {
+		f, err := r.fr.ReadFrame()
+		if err != nil {
+			t.Fatalf("%d of %d calls answered: %v", len(got), len(want), err)
+		}
+		if d, ok := f.(*http2.DataFrame); ok {
+			got[d.StreamID] = string(d.Data()[prefix:])
+			if len(got) == len(want)-1 {
+				_, _ = r.conn.Write(all.Bytes()[last:])
+			}
+		}
+	}
+	for id, m := range want {
+		if got[id] != m {
+			t.Errorf("call %d was answered %q, want %q", id, got[id], m)
+		}
+	}
+}
 
 func FuzzServe(f *testing.F) {
 	r := &raw{}

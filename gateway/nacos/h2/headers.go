@@ -88,8 +88,10 @@ func (c *conn) open(id uint32, block []byte, end bool) error {
 		s.sender = &Sender{stream: s}
 		c.out = appendResponse(c.out, id)
 		s.answered = true
+		c.flush()
+	} else {
+		c.mu.Unlock()
 	}
-	c.flush()
 	if end {
 		return c.half(s)
 	}

@@ -16,6 +16,9 @@ const bigBuffer = maxFrame + frameHead
 
 var bigBuffers = sync.Pool{New: func() any { return new([bigBuffer]byte) }}
 
+// has says whether n bytes are there without reading more.
+func (in *input) has(n int) bool { return len(in.b) >= n }
+
 // next is the next n bytes, at most bigBuffer; good until the next call.
 func (in *input) next(n int) ([]byte, error) {
 	for len(in.b) < n {

@@ -2,6 +2,7 @@ package h2
 
 import (
 	"encoding/binary"
+	"runtime"
 	"time"
 )
 
@@ -97,15 +98,34 @@ func (c *conn) pump(s *stream) {
 	}
 }
 
-// answer sends the answer of a unary call.
+// answer sends the answer of a unary call. Those of others that are just ready go
+// with it.
 func (c *conn) answer(s *stream, r Reply) {
+	c.put(s, r)
+	c.mu.Lock()
+	if c.yielding {
+		c.mu.Unlock()
+		return
+	}
+	if c.calls > 0 && !c.flushing {
+		c.yielding = true
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+		c.yielding = false
+	}
+	c.flush()
+}
+
+// put appends the answer of a unary call to what is to be written.
+func (c *conn) put(s *stream, r Reply) {
 	c.mu.Lock()
 	c.calls--
 	if !s.ended && c.err == nil {
 		c.out = appendResponse(c.out, s.id)
 		c.message(s, r.Bytes(), true)
 	}
-	c.flush()
+	c.mu.Unlock()
 	r.Free()
 }
 

@@ -187,7 +187,7 @@ func (c *conn) half(s *stream) error {
 	c.mu.Lock()
 	c.calls++
 	c.mu.Unlock()
-	c.server.submit(job{s, in})
+	c.gather(job{s: s, in: in})
 	return nil
 }
 

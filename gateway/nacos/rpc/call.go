@@ -2,11 +2,13 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strconv"
 	"sync"
 
+	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/nacos/h2"
 	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
@@ -19,6 +21,7 @@ type call struct {
 	server  *Server
 	conn    *conn
 	in      payload
+	broken  error // why in cannot be read
 	json    wire.Scanner
 	request string // its id, to be repeated in the answer
 	user    *api.User
@@ -33,28 +36,58 @@ type handler struct {
 	handle func(*call) error
 	early  bool // also before the connection is set up
 	light  bool // it asks nobody
+	quick  bool // it changes nothing, and mostly has the answer at once
 }
 
 var calls = sync.Pool{New: func() any { return &call{} }}
 
-// Call is h2.Peer's: it answers one request.
-func (c *conn) Call(in []byte) h2.Reply {
+// quickly is the context of a call that others wait behind.
+var quickly = cluster.NoWait(context.Background())
+
+// Begin is h2.Peer's.
+func (c *conn) Begin(in []byte) h2.Call {
 	k := calls.Get().(*call)
 	k.in.raw = in
-	k.ctx, k.server, k.conn, k.reply = context.Background(), c.server, c, newReply()
+	k.server, k.conn, k.reply = c.server, c, newReply()
 	c.touch()
-	answer := k.work()
-	r := k.reply
-	r.framed = frame(r.b, answer)
-	*k = call{in: payload{headers: k.in.headers[:0]}}
-	calls.Put(k)
+	k.broken = k.in.parse()
+	return k
+}
+
+// Quick is h2.Call's: it answers what asks nobody, or only what is in memory here.
+func (c *call) Quick() (h2.Reply, bool) {
+	h := handlers[string(c.in.kind)]
+	if c.broken == nil && h != nil && !h.quick {
+		return nil, false
+	}
+	c.ctx = quickly
+	kind, err := c.work()
+	if errors.Is(err, cluster.ErrWait) {
+		return nil, false
+	}
+	return c.done(kind), true
+}
+
+// Answer is h2.Call's.
+func (c *call) Answer() h2.Reply {
+	c.ctx, c.began = context.Background(), false
+	kind, _ := c.work()
+	return c.done(kind)
+}
+
+// done lets the call go, and is what it answers.
+func (c *call) done(kind string) h2.Reply {
+	r := c.reply
+	r.framed = frame(r.b, kind)
+	*c = call{in: payload{headers: c.in.headers[:0]}}
+	calls.Put(c)
 	return r
 }
 
 const errorResponse = "ErrorResponse"
 
-// work makes the answer, and says of what class it is.
-func (c *call) work() string {
+// work makes the answer, and says of what class it is; err is why it was refused.
+func (c *call) work() (kind string, err error) {
 	h, err := c.try()
 	switch {
 	case err == nil:
@@ -62,19 +95,19 @@ func (c *call) work() string {
 			c.ok()
 		}
 		c.reply.b = append(c.reply.b, '}')
-		return h.answer
+		return h.answer, nil
 	case h == nil:
 		c.fail(err)
-		return errorResponse
+		return errorResponse, err
 	}
 	c.fail(err)
-	return h.answer
+	return h.answer, err
 }
 
 // choose finds the handler; an error is one that comes before any.
 func (c *call) choose() (*handler, error) {
-	if err := c.in.parse(); err != nil {
-		return nil, unparsable(err)
+	if c.broken != nil {
+		return nil, unparsable(c.broken)
 	}
 	c.json.Reset(c.in.body)
 	h := handlers[string(c.in.kind)]
