@@ -17,8 +17,9 @@ const serverMember = "instance"
 // ServerOwner is the owner of what a server of the cloud has announced.
 func ServerOwner(instance string) string { return serverMember + "/" + instance }
 
-// serverOf is the server whose owner that is.
-func serverOf(owner string) (instance string, ok bool) {
+// ServerOf is the server of the cloud whose owner that is, if it is one's: nobody else
+// can register as such an owner.
+func ServerOf(owner string) (instance string, ok bool) {
 	return strings.CutPrefix(owner, serverMember+"/")
 }
 
@@ -158,7 +159,7 @@ func (w *edit) dismiss(instance string) {
 // keepServer stores a server's endpoint, or that it is gone: r is nil.
 func (w *edit) keepServer(old, r *entry) {
 	like := cmp.Or(r, old)
-	instance, _ := serverOf(like.e.Owner)
+	instance, _ := ServerOf(like.e.Owner)
 	next := server{}
 	if row, ok := w.Servers.Get(instance); ok {
 		next = *row

@@ -21,7 +21,6 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/store/copy"
 	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/drivers/blobs"
-	"github.com/troupe-cloud/troupe/drivers/probe"
 	"github.com/troupe-cloud/troupe/gateway/openstack/identity"
 	"github.com/troupe-cloud/troupe/gateway/openstack/image"
 )
@@ -63,6 +62,7 @@ type cloud struct {
 	node      *cluster.Node
 	client    *cluster.Client
 	networkID string
+	guests    guests
 	member    *member // nil: this process is the whole cloud
 
 	closers []closer
@@ -159,7 +159,7 @@ func (c *cloud) startNode(ctx context.Context) error {
 // runNode starts the runtime; what is the same for all is filled in.
 func (c *cloud) runNode(ctx context.Context, config cluster.Config) error {
 	config.Store, config.Kinds, config.Log = c.store, kinds(scheduler.Mode(c.config.SchedulerMode)), c.log
-	config.Prober = probe.New().Probe
+	config.Prober = c.prober()
 	config.Discard = func(ctx context.Context, sha256 string) error {
 		return c.blobs.Discard(ctx, sha256, image.Wanted(c.client))
 	}

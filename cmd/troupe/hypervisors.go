@@ -102,6 +102,7 @@ func (c *cloud) attachLibvirt(ctx context.Context) (names []string, err error) {
 		return nil, err
 	}
 	c.beforeRuntime("network", func(context.Context) error { return net.Close() })
+	c.guests.network.Store(net)
 	name := c.config.HostName
 	if name == "" {
 		if name, err = os.Hostname(); err != nil {

@@ -88,7 +88,9 @@ const metricsPath = "/troupe/v1/proxy/metrics"
 
 // serveServices makes what tells programs of services, and what calls them.
 func (c *cloud) serveServices(d *door.Door, feeds *registry.Feeds) (*proxyPaths, error) {
-	called, err := proxy.New(proxy.Config{Door: d, Feeds: feeds, Log: c.log, Domain: c.config.Proxy.Domain, Allow: c.config.Proxy.allow})
+	called, err := proxy.New(proxy.Config{
+		Door: d, Feeds: feeds, Log: c.log, Domain: c.config.Proxy.Domain, Allow: c.config.Proxy.allow, Guests: c.way(),
+	})
 	if err != nil {
 		return nil, badSetting("--proxy-domain: %w", err)
 	}

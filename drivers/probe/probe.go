@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -38,17 +39,19 @@ const (
 // Prober looks at endpoints. Its connections are made anew each time: a kept one
 // would say nothing about whether the endpoint takes new ones.
 type Prober struct {
-	dial   net.Dialer
+	dial   drivers.Dial
 	client http.Client
 }
 
-// New makes a prober.
-func New() *Prober {
-	p := &Prober{dial: net.Dialer{Timeout: Timeout, KeepAlive: -1, Control: allowed}}
+// New makes a prober. With guests, it looks at those of this node from within their
+// network; nil: it looks at everything from outside.
+func New(guests drivers.GuestDialer) *Prober {
+	outside := &net.Dialer{Timeout: Timeout, KeepAlive: -1, Control: allowed}
+	p := &Prober{dial: drivers.GuestsFirst(guests, Timeout, outside.DialContext)}
 	p.client = http.Client{
 		Timeout: Timeout,
 		Transport: &http.Transport{
-			DialContext: p.dial.DialContext, DisableKeepAlives: true, DisableCompression: true,
+			DialContext: p.dial, DisableKeepAlives: true, DisableCompression: true,
 			MaxResponseHeaderBytes: maxBody, Proxy: nil,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -89,7 +92,7 @@ func (p *Prober) Probe(ctx context.Context, key *messages.EndpointKey, check *me
 }
 
 func (p *Prober) tcp(ctx context.Context, address string) error {
-	c, err := p.dial.DialContext(ctx, "tcp", address)
+	c, err := p.dial(ctx, "tcp", address)
 	if err != nil {
 		return unanswered(err)
 	}

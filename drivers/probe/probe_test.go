@@ -1,10 +1,12 @@
 package probe_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -70,10 +72,41 @@ func TestProbe(t *testing.T) {
 		{"unknown type", up, &messages.HealthCheck{Type: "MYSQL"}, messages.Invalid, "MYSQL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := probe.New().Probe(t.Context(), target(t, c.address, c.check), c.check)
+			err := probe.New(nil).Probe(t.Context(), target(t, c.address, c.check), c.check)
 			if c.kind == nil && err != nil || c.kind != nil && (!errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.says)) {
 				t.Errorf("got %v, want %v, %q", err, c.kind, c.says)
 			}
 		})
+	}
+}
+
+// inside has the guests behind one address, which nobody else reaches.
+type inside struct{ guest, at string }
+
+func (g inside) DialGuest(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	if to.String() != g.guest {
+		return nil, messages.NotFound
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", g.at)
+}
+
+// TestProbeGuests: guests are looked at from within, and everything else as ever.
+func TestProbeGuests(t *testing.T) {
+	s := httptest.NewServer(http.NotFoundHandler())
+	defer s.Close()
+	p := probe.New(inside{"192.0.2.1:80", s.Listener.Addr().String()})
+	for _, c := range []struct {
+		name, address, says string
+		check               *messages.HealthCheck
+	}{
+		{"a guest", "192.0.2.1:80", "", &messages.HealthCheck{Type: "TCP"}},
+		{"a guest, by HTTP", "192.0.2.1:80", "it answered 404", &messages.HealthCheck{Type: "HTTP", Path: "/"}},
+		{"nobody's", gone(t), "refused", &messages.HealthCheck{Type: "TCP"}},
+		{"metadata service", "169.254.169.254:80", "not looked at", &messages.HealthCheck{Type: "TCP"}},
+	} {
+		err := p.Probe(t.Context(), target(t, c.address, c.check), c.check)
+		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.says)
+		}
 	}
 }

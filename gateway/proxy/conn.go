@@ -4,12 +4,14 @@ import (
 	"context"
 	"net"
 	"time"
+
+	"github.com/troupe-cloud/troupe/drivers"
 )
 
 // guarded dials by d, and bounds for how long a connection may be silent.
-func guarded(d *net.Dialer) func(context.Context, string, string) (net.Conn, error) {
+func guarded(d drivers.Dial) drivers.Dial {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := d.DialContext(ctx, network, address)
+		c, err := d(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}

@@ -26,6 +26,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/troupe-cloud/troupe/balancer"
+	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/gateway/door"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/registry"
@@ -55,7 +56,10 @@ type Config struct {
 	Domain string
 	// Allow are addresses that may be reached though they are loopback, link-local or
 	// of a metadata service.
-	Allow       []netip.Prefix
+	Allow []netip.Prefix
+	// Guests is the way to the machines of this node, for what they announce
+	// themselves; nil: there is none.
+	Guests      drivers.GuestDialer
 	MaxInFlight int // 0: DefaultInFlight
 }
 
@@ -67,6 +71,7 @@ type Proxy struct {
 	services services
 	reverse  httputil.ReverseProxy
 	bases    *bases
+	guests   *bases // for what guests announce; nil: bases too
 	via      string
 	inFlight atomic.Int64
 }
@@ -78,7 +83,10 @@ func New(cfg Config) (*Proxy, error) {
 	if cfg.Domain != "" && !domainForm.MatchString(cfg.Domain) {
 		return nil, fmt.Errorf("%.80q is no domain: %w", cfg.Domain, messages.Invalid)
 	}
-	p := &Proxy{cfg: cfg, bases: newBases(guard{cfg.Allow}), via: newVia()}
+	p := &Proxy{cfg: cfg, bases: newBases(guard{cfg.Allow}, nil), via: newVia()}
+	if cfg.Guests != nil {
+		p.guests = newBases(guard{cfg.Allow}, cfg.Guests)
+	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.services.start(p)
 	p.reverse = httputil.ReverseProxy{
@@ -95,6 +103,9 @@ func (p *Proxy) Close() {
 	p.cancel()
 	p.services.tasks.Wait()
 	p.bases.close()
+	if p.guests != nil {
+		p.guests.close()
+	}
 }
 
 // InFlight is the number of requests under way.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/balancer"
+	"github.com/troupe-cloud/troupe/drivers"
 )
 
 // Times and limits of connections to endpoints.
@@ -92,11 +93,12 @@ func (g guard) control(network, address string, _ syscall.RawConn) error {
 // the other one HTTP/2 without TLS, for gRPC.
 type bases struct{ one, two *http.Transport }
 
-func newBases(g guard) *bases {
+// newBases makes those for what guests announce, if they are given, or for all else.
+func newBases(g guard, guests drivers.GuestDialer) *bases {
 	d := &net.Dialer{Timeout: connectTime, KeepAlive: 15 * time.Second, Control: g.control}
 	made := func() *http.Transport {
 		t := balancer.NewBase()
-		t.DialContext = guarded(d)
+		t.DialContext = guarded(drivers.GuestsFirst(guests, connectTime, d.DialContext))
 		t.DisableCompression, t.MaxIdleConnsPerHost = true, keptConns
 		return t
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/balancer"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 )
@@ -99,10 +100,23 @@ func name(key api.Key) string {
 
 // use has calls from now on go by settings.
 func (t *target) use(p *Proxy, s settings) {
-	t.transport.Store(&balancer.Transport{
+	made := &balancer.Transport{
 		Balancer: t.Balancer, Base: p.bases, Retry: balancer.Retry{Next: s.next()}, AnswerTime: s.answerTime(),
 		Statuses: retried,
-	})
+	}
+	if p.guests != nil {
+		made.Interceptors = []balancer.Interceptor{p.inward}
+	}
+	t.transport.Store(made)
+}
+
+// inward has guests be called from within their network, where they have announced
+// themselves. That somebody else has registered a guest's address is no reason to.
+func (p *Proxy) inward(r *http.Request, s *balancer.Server, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	if _, announced := service.ServerOf(s.ID); announced {
+		return p.guests.RoundTrip(r)
+	}
+	return next(r)
 }
 
 // retried are the statuses after which another endpoint is asked, if the request may

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"context"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/troupe-cloud/troupe/actors/service"
@@ -92,9 +94,15 @@ func endpoints(s *registry.State) []balancer.Endpoint {
 	return list
 }
 
+// endpoint is one; what a server of the cloud has announced is named by its owner
+// too, and by that alone it is told from what somebody else says of that address.
 func endpoint(e *messages.Endpoint) balancer.Endpoint {
+	id := ""
+	if _, announced := service.ServerOf(e.GetOwner()); announced {
+		id = e.GetOwner() + "@" + net.JoinHostPort(e.GetIp(), strconv.Itoa(int(e.GetPort())))
+	}
 	return balancer.Described(balancer.Endpoint{
-		Host: e.GetIp(), Port: int(e.GetPort()), Zone: e.GetCluster(), Weight: e.GetWeight(), Down: !e.GetHealthy() || !e.GetEnabled(),
+		ID: id, Host: e.GetIp(), Port: int(e.GetPort()), Zone: e.GetCluster(), Weight: e.GetWeight(), Down: !e.GetHealthy() || !e.GetEnabled(),
 		Metadata: e.GetMetadata(),
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/cluster/store/mem"
+	"github.com/troupe-cloud/troupe/drivers"
 	"github.com/troupe-cloud/troupe/gateway/door"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/registry"
@@ -45,6 +46,11 @@ type world struct {
 
 func start(t testing.TB, allow ...string) *world {
 	t.Helper()
+	return startWith(t, nil, allow...)
+}
+
+func startWith(t testing.TB, guests drivers.GuestDialer, allow ...string) *world {
+	t.Helper()
 	node, err := cluster.Start(context.Background(), cluster.Config{Name: "test", Store: mem.New(), Kinds: []actors.Kind{service.Spec()}})
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +61,7 @@ func start(t testing.TB, allow ...string) *world {
 	t.Cleanup(feeds.Close)
 	cfg := Config{
 		Door:  &door.Door{Auth: accounts{}, Signed: func(_ context.Context, s string) bool { return s == "good" || s == "old" }},
-		Feeds: feeds, Domain: "svc.local", Log: zerolog.Nop(),
+		Feeds: feeds, Domain: "svc.local", Log: zerolog.Nop(), Guests: guests,
 	}
 	for _, a := range allow {
 		cfg.Allow = append(cfg.Allow, netip.MustParsePrefix(a))

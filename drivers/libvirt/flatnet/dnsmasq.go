@@ -40,6 +40,7 @@ const (
 	firstBackOff = 100 * time.Millisecond
 	lastBackOff  = 10 * time.Second
 	endGrace     = 3 * time.Second
+	startPause   = 10 * time.Millisecond // between looks at one that is starting
 	leaseTime    = "1h"
 	maxLeases    = 65536
 )
@@ -73,7 +74,10 @@ func (n *Network) arguments() []string {
 	}
 }
 
-func (n *Network) pidFile() string   { return filepath.Join(n.cfg.Dir, "dnsmasq.pid") }
+// pidFile is written by dnsmasq when it is ready, startedFile by us before.
+func (n *Network) pidFile() string     { return filepath.Join(n.cfg.Dir, "dnsmasq.pid") }
+func (n *Network) startedFile() string { return filepath.Join(n.cfg.Dir, "dnsmasq.started") }
+
 func (n *Network) leaseFile() string { return filepath.Join(n.cfg.Dir, "leases") }
 func (n *Network) hostsDir() string  { return filepath.Join(n.cfg.Dir, "hosts") }
 
@@ -92,6 +96,10 @@ func (s *server) start() error {
 	}
 	s.cmd, s.exited = cmd, make(chan struct{})
 	go s.supervise(cmd, s.exited)
+	// For a process that comes after this one, even if it comes before dnsmasq is ready.
+	if err := os.WriteFile(s.net.startedFile(), []byte(strconv.Itoa(cmd.Process.Pid)), 0o644); err != nil {
+		s.net.cfg.Log.Warn().Err(err).Str("namespace", s.net.cfg.Namespace).Msg("dnsmasq's number not noted")
+	}
 	return nil
 }
 
@@ -150,44 +158,70 @@ func (s *server) stop(ctx context.Context) error {
 	return nil
 }
 
-// endOld ends the dnsmasq of an earlier process. The pid file may be old and its
-// number somebody else's: it must be a dnsmasq in our namespace.
+// endOld ends what an earlier process has left running.
 func (s *server) endOld(ctx context.Context) error {
-	text, err := os.ReadFile(s.net.pidFile())
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+	for _, file := range []string{s.net.pidFile(), s.net.startedFile()} {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && pid > 1 {
+			if err := s.end(ctx, pid); err != nil {
+				return err
+			}
+		}
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) { // dnsmasq removes its own
+			return err
+		}
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid < 2 {
-		return os.Remove(s.net.pidFile())
-	}
+	return nil
+}
+
+// end ends a dnsmasq of an earlier process. The number may be old and somebody else's
+// by now: it must be a dnsmasq in our namespace.
+func (s *server) end(ctx context.Context, pid int) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return os.Remove(s.net.pidFile())
+		return nil
 	}
 	defer unix.Close(fd)
-	comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	if strings.TrimSpace(string(comm)) != "dnsmasq" || !sameNamespace(pid, s.net.cfg.Namespace) {
-		return os.Remove(s.net.pidFile())
+	for began := time.Now(); nameOf(pid) == "ip" && time.Since(began) < endGrace && !ended(ctx, fd, startPause); {
+		// It is on its way into the namespace, where it becomes dnsmasq.
+	}
+	if nameOf(pid) != "dnsmasq" || !sameNamespace(pid, s.net.cfg.Namespace) {
+		return nil
 	}
 	for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
 		if err := unix.PidfdSendSignal(fd, sig, nil, 0); err != nil {
 			return nil // it has ended by itself
 		}
-		if ended(ctx, fd) {
+		if ended(ctx, fd, endGrace) {
 			return nil
 		}
 	}
 	return fmt.Errorf("dnsmasq %d of an earlier process does not end: %w", pid, messages.Unavailable)
 }
 
-// ended waits until the process behind a pidfd is gone, at most endGrace.
-func ended(ctx context.Context, fd int) bool {
-	deadline := time.Now().Add(endGrace)
-	for ctx.Err() == nil && time.Now().Before(deadline) {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 100)
+// nameOf is what a process calls itself; "" if there is none.
+func nameOf(pid int) string {
+	comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return strings.TrimSpace(string(comm))
+}
+
+// ended waits until the process behind a pidfd is gone, at most so long.
+func ended(ctx context.Context, fd int, atMost time.Duration) bool {
+	const look = 100 * time.Millisecond // at ctx
+	for until := time.Now().Add(atMost); ctx.Err() == nil; {
+		left := max(0, min(time.Until(until), look))
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds()))
 		if err == nil && n > 0 {
 			return true
+		}
+		if left == 0 {
+			return false
 		}
 	}
 	return false

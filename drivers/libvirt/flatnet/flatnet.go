@@ -1,9 +1,9 @@
 //go:build linux
 
 // Package flatnet owns the one flat network of a host: a bridge in a network
-// namespace that has no route out, the DHCP server on it, and listeners inside
-// it (the metadata service's). It gives out no addresses of its own: each guest
-// gets the one its lease says. Packets never leave the namespace.
+// namespace that has no route out, the DHCP server on it, listeners inside it (the
+// metadata service's), and connections to guests. It gives out no addresses of its
+// own: each guest gets the one its lease says. Packets never leave the namespace.
 package flatnet
 
 import (
@@ -48,7 +48,8 @@ type Network struct {
 	dhcp *server
 	lock *os.File // held: two processes would end each other's DHCP server
 
-	mu sync.Mutex // guards the files of the leases
+	mu     sync.Mutex // guards the files of the leases
+	pinned addresses  // of guests, each tied to a MAC
 }
 
 // Open makes the network, or adopts what an earlier process left of it.

@@ -270,7 +270,7 @@ func TestAdoptionAndSupervision(t *testing.T) {
 	}
 	<-old
 	defer again.dhcp.stop(context.Background())
-	if !again.Has(id) {
+	if !again.Has(id) || !again.pinned.has(netip.MustParseAddr("10.88.0.77")) {
 		t.Error("the lease is forgotten")
 	}
 	ns := client(t, n, mac1)

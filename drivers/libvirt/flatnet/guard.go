@@ -20,11 +20,13 @@ func (n *Network) pin(ctx context.Context, leases []drivers.Lease) error {
 		if err := n.ip(ctx, "neigh", "replace", l.Address, "lladdr", l.MAC, "nud", "permanent", "dev", n.cfg.Bridge); err != nil {
 			return err
 		}
+		n.pinned.add(l.Address)
 	}
 	return nil
 }
 
 func (n *Network) unpin(ctx context.Context, address string) {
+	n.pinned.remove(address)
 	// It fails if there is none, which is what is wanted.
 	_ = n.ip(ctx, "neigh", "del", address, "dev", n.cfg.Bridge)
 }
