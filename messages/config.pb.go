@@ -651,6 +651,7 @@ func (x *ConfigContent) GetVersion() int64 {
 // GetConfigDigest is answered with the ConfigDigest, also if there is nothing.
 type GetConfigDigest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Project       string                 `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"` // who asks; what that project may not read is as if it were not there. Empty: whoever may read anything
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -683,6 +684,13 @@ func (x *GetConfigDigest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use GetConfigDigest.ProtoReflect.Descriptor instead.
 func (*GetConfigDigest) Descriptor() ([]byte, []int) {
 	return file_config_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GetConfigDigest) GetProject() string {
+	if x != nil {
+		return x.Project
+	}
+	return ""
 }
 
 type ConfigDigest struct {
@@ -1379,8 +1387,9 @@ const file_config_proto_rawDesc = "" +
 	"\vmodified_at\x18\x05 \x01(\x03R\n" +
 	"modifiedAt\x12$\n" +
 	"\x04gray\x18\x06 \x01(\v2\x10.troupe.GrayRuleR\x04gray\x12\x18\n" +
-	"\aversion\x18\a \x01(\x03R\aversion\"\x11\n" +
-	"\x0fGetConfigDigest\"s\n" +
+	"\aversion\x18\a \x01(\x03R\aversion\"+\n" +
+	"\x0fGetConfigDigest\x12\x18\n" +
+	"\aproject\x18\x01 \x01(\tR\aproject\"s\n" +
 	"\fConfigDigest\x12\x10\n" +
 	"\x03md5\x18\x01 \x01(\tR\x03md5\x12(\n" +
 	"\x05grays\x18\x02 \x03(\v2\x12.troupe.GrayDigestR\x05grays\x12'\n" +

@@ -31,6 +31,7 @@ type GroupPolicy struct {
 	HostGraceMs    int64                  `protobuf:"varint,4,opt,name=host_grace_ms,json=hostGraceMs,proto3" json:"host_grace_ms,omitempty"`        // a member is replaced when its host is down for longer
 	UnhealthyMs    int64                  `protobuf:"varint,5,opt,name=unhealthy_ms,json=unhealthyMs,proto3" json:"unhealthy_ms,omitempty"`          // when it is stopped, or its service does not find it healthy, for longer
 	StartMs        int64                  `protobuf:"varint,6,opt,name=start_ms,json=startMs,proto3" json:"start_ms,omitempty"`                      // when it has not come into use in that time
+	RollOnConfig   bool                   `protobuf:"varint,7,opt,name=roll_on_config,json=rollOnConfig,proto3" json:"roll_on_config,omitempty"`     // a new content of a config that the template names makes a revision, to which the group rolls
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -105,6 +106,13 @@ func (x *GroupPolicy) GetStartMs() int64 {
 		return x.StartMs
 	}
 	return 0
+}
+
+func (x *GroupPolicy) GetRollOnConfig() bool {
+	if x != nil {
+		return x.RollOnConfig
+	}
+	return false
 }
 
 // CreateGroup is answered with the GroupView. Asked again with the same id it gives
@@ -212,6 +220,7 @@ type UpdateGroup struct {
 	HostGraceMs    *int64                 `protobuf:"varint,6,opt,name=host_grace_ms,json=hostGraceMs,proto3,oneof" json:"host_grace_ms,omitempty"`
 	UnhealthyMs    *int64                 `protobuf:"varint,7,opt,name=unhealthy_ms,json=unhealthyMs,proto3,oneof" json:"unhealthy_ms,omitempty"`
 	StartMs        *int64                 `protobuf:"varint,8,opt,name=start_ms,json=startMs,proto3,oneof" json:"start_ms,omitempty"`
+	RollOnConfig   *bool                  `protobuf:"varint,9,opt,name=roll_on_config,json=rollOnConfig,proto3,oneof" json:"roll_on_config,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -300,6 +309,13 @@ func (x *UpdateGroup) GetStartMs() int64 {
 		return *x.StartMs
 	}
 	return 0
+}
+
+func (x *UpdateGroup) GetRollOnConfig() bool {
+	if x != nil && x.RollOnConfig != nil {
+		return *x.RollOnConfig
+	}
+	return false
 }
 
 // RollGroup brings all members to a template. One equal to that of the revision
@@ -531,8 +547,9 @@ type GroupView struct {
 	Healthy          int32                  `protobuf:"varint,11,opt,name=healthy,proto3" json:"healthy,omitempty"`                              // members in use
 	CreatedAt        int64                  `protobuf:"varint,12,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	UpdatedAt        int64                  `protobuf:"varint,13,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
-	MembersCount     int32                  `protobuf:"varint,14,opt,name=members_count,json=membersCount,proto3" json:"members_count,omitempty"`
+	MembersCount     int32                  `protobuf:"varint,14,opt,name=members_count,json=membersCount,proto3" json:"members_count,omitempty"`             // without those that are lost
 	PreviousRevision int64                  `protobuf:"varint,15,opt,name=previous_revision,json=previousRevision,proto3" json:"previous_revision,omitempty"` // that a rollback goes to when no roll is under way; 0: none
+	Lost             int32                  `protobuf:"varint,16,opt,name=lost,proto3" json:"lost,omitempty"`                                                 // on hosts that are down: replaced, and deleted once their hosts are back
 	// Only in answers, not in lists.
 	Template      *CreateInstance  `protobuf:"bytes,20,opt,name=template,proto3" json:"template,omitempty"`
 	TemplateMark  string           `protobuf:"bytes,23,opt,name=template_mark,json=templateMark,proto3" json:"template_mark,omitempty"`
@@ -677,6 +694,13 @@ func (x *GroupView) GetPreviousRevision() int64 {
 	return 0
 }
 
+func (x *GroupView) GetLost() int32 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
 func (x *GroupView) GetTemplate() *CreateInstance {
 	if x != nil {
 		return x.Template
@@ -710,7 +734,7 @@ type GroupMember struct {
 	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Revision      int64                  `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
-	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"` // creating, starting, in-use, sick or leaving
+	State         string                 `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"` // creating, starting, in-use, sick, leaving or lost (leaving, on a host that is down)
 	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	Since         int64                  `protobuf:"varint,6,opt,name=since,proto3" json:"since,omitempty"`
 	VmState       VMState                `protobuf:"varint,7,opt,name=vm_state,json=vmState,proto3,enum=troupe.VMState" json:"vm_state,omitempty"`
@@ -914,7 +938,7 @@ var File_group_proto protoreflect.FileDescriptor
 
 const file_group_proto_rawDesc = "" +
 	"\n" +
-	"\vgroup.proto\x12\x06troupe\x1a\x0einstance.proto\"\xd6\x01\n" +
+	"\vgroup.proto\x12\x06troupe\x1a\x0einstance.proto\"\xfc\x01\n" +
 	"\vGroupPolicy\x12\x1f\n" +
 	"\vmin_healthy\x18\x01 \x01(\x05R\n" +
 	"minHealthy\x12'\n" +
@@ -922,7 +946,8 @@ const file_group_proto_rawDesc = "" +
 	"\tmax_surge\x18\x03 \x01(\x05R\bmaxSurge\x12\"\n" +
 	"\rhost_grace_ms\x18\x04 \x01(\x03R\vhostGraceMs\x12!\n" +
 	"\funhealthy_ms\x18\x05 \x01(\x03R\vunhealthyMs\x12\x19\n" +
-	"\bstart_ms\x18\x06 \x01(\x03R\astartMs\"\xf3\x01\n" +
+	"\bstart_ms\x18\x06 \x01(\x03R\astartMs\x12$\n" +
+	"\x0eroll_on_config\x18\a \x01(\bR\frollOnConfig\"\xf3\x01\n" +
 	"\vCreateGroup\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -932,7 +957,7 @@ const file_group_proto_rawDesc = "" +
 	"\x06policy\x18\x05 \x01(\v2\x13.troupe.GroupPolicyR\x06policy\x122\n" +
 	"\btemplate\x18\x06 \x01(\v2\x16.troupe.CreateInstanceR\btemplate\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tR\trequestId\"\x97\x03\n" +
+	"request_id\x18\a \x01(\tR\trequestId\"\xd5\x03\n" +
 	"\vUpdateGroup\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x1d\n" +
 	"\adesired\x18\x02 \x01(\x05H\x00R\adesired\x88\x01\x01\x12$\n" +
@@ -942,7 +967,8 @@ const file_group_proto_rawDesc = "" +
 	"\tmax_surge\x18\x05 \x01(\x05H\x03R\bmaxSurge\x88\x01\x01\x12'\n" +
 	"\rhost_grace_ms\x18\x06 \x01(\x03H\x04R\vhostGraceMs\x88\x01\x01\x12&\n" +
 	"\funhealthy_ms\x18\a \x01(\x03H\x05R\vunhealthyMs\x88\x01\x01\x12\x1e\n" +
-	"\bstart_ms\x18\b \x01(\x03H\x06R\astartMs\x88\x01\x01B\n" +
+	"\bstart_ms\x18\b \x01(\x03H\x06R\astartMs\x88\x01\x01\x12)\n" +
+	"\x0eroll_on_config\x18\t \x01(\bH\aR\frollOnConfig\x88\x01\x01B\n" +
 	"\n" +
 	"\b_desiredB\x0e\n" +
 	"\f_min_healthyB\x12\n" +
@@ -951,7 +977,8 @@ const file_group_proto_rawDesc = "" +
 	"_max_surgeB\x10\n" +
 	"\x0e_host_grace_msB\x0f\n" +
 	"\r_unhealthy_msB\v\n" +
-	"\t_start_ms\"\x8e\x01\n" +
+	"\t_start_msB\x11\n" +
+	"\x0f_roll_on_config\"\x8e\x01\n" +
 	"\tRollGroup\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\x122\n" +
 	"\btemplate\x18\x02 \x01(\v2\x16.troupe.CreateInstanceR\btemplate\x12\x12\n" +
@@ -963,7 +990,7 @@ const file_group_proto_rawDesc = "" +
 	"\vDeleteGroup\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\tR\x05scope\" \n" +
 	"\bGetGroup\x12\x14\n" +
-	"\x05scope\x18\x01 \x01(\tR\x05scope\"\x86\x05\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\"\x9a\x05\n" +
 	"\tGroupView\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
@@ -983,7 +1010,8 @@ const file_group_proto_rawDesc = "" +
 	"\n" +
 	"updated_at\x18\r \x01(\x03R\tupdatedAt\x12#\n" +
 	"\rmembers_count\x18\x0e \x01(\x05R\fmembersCount\x12+\n" +
-	"\x11previous_revision\x18\x0f \x01(\x03R\x10previousRevision\x122\n" +
+	"\x11previous_revision\x18\x0f \x01(\x03R\x10previousRevision\x12\x12\n" +
+	"\x04lost\x18\x10 \x01(\x05R\x04lost\x122\n" +
 	"\btemplate\x18\x14 \x01(\v2\x16.troupe.CreateInstanceR\btemplate\x12#\n" +
 	"\rtemplate_mark\x18\x17 \x01(\tR\ftemplateMark\x12-\n" +
 	"\amembers\x18\x15 \x03(\v2\x13.troupe.GroupMemberR\amembers\x123\n" +

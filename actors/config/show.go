@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -23,6 +24,15 @@ func (s State) views() *shown {
 		s = s.show()
 	}
 	return s.shown
+}
+
+// digestFor is the digest as a project's servers may see it: that of a config which
+// they may read, else of none. "": of whoever may read anything.
+func (s State) digestFor(project string) *messages.ConfigDigest {
+	if ns, _, _, _ := Parse(s.ID); project == "" || ns == project || service.TagsName(s.Labels.Tags, project) {
+		return s.views().digest
+	}
+	return &messages.ConfigDigest{}
 }
 
 // show makes s answer what it is now. What did not change is taken over.

@@ -24,7 +24,7 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 		content, err := get(s, in.ID, m)
 		return answered(s, content, err)
 	case *messages.GetConfigDigest:
-		return s, []actors.Effect{actors.Reply{Message: s.views().digest}}, nil
+		return s, []actors.Effect{actors.Reply{Message: s.digestFor(m.GetProject())}}, nil
 	case *messages.GetConfigDetail:
 		all, err := detail(s, in.ID)
 		return answered(s, all, err)

@@ -47,6 +47,7 @@ func update(s State, in actors.Input, m *messages.UpdateGroup) (State, error) {
 	assign(&p.MinHealthy, m.MinHealthy)
 	assign(&p.MaxUnavailable, m.MaxUnavailable)
 	assign(&p.MaxSurge, m.MaxSurge)
+	assign(&p.RollOnConfig, m.RollOnConfig)
 	for _, d := range []struct {
 		to *time.Duration
 		ms *int64
@@ -85,9 +86,7 @@ func roll(s State, in actors.Input, m *messages.RollGroup) (State, error) {
 	if m.FromRevision != 0 && m.FromRevision != s.Target {
 		return s, fmt.Errorf("group %s is at revision %d, not %d: %w", s.ID, s.Target, m.FromRevision, messages.Conflict)
 	}
-	s.Last++
-	s.Templates = s.Templates.Set(revisionKey(s.Last), t)
-	return s.rollTo(in.Now, s.Last), nil
+	return s.revise(in.Now, t.reads(now)), nil
 }
 
 // rollback goes back to the last revision that all members were in use with.
@@ -102,7 +101,17 @@ func rollback(s State, in actors.Input, m *messages.RollbackGroup) (State, error
 	if to == 0 || to == s.Target {
 		return s, fmt.Errorf("group %s has no revision to go back to: %w", s.ID, messages.Conflict)
 	}
+	now, _ := s.Templates.Get(revisionKey(s.Target))
+	t, _ := s.Templates.Get(revisionKey(to))
+	s.Templates = s.Templates.Set(revisionKey(to), t.reads(now)) // its members read what the configs say now
 	return s.rollTo(in.Now, to), nil
+}
+
+// revise makes a template the newest revision, and the target.
+func (s State) revise(now time.Time, t Template) State {
+	s.Last++
+	s.Templates = s.Templates.Set(revisionKey(s.Last), t)
+	return s.rollTo(now, s.Last)
 }
 
 func (s State) rollTo(now time.Time, revision int64) State {

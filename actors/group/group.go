@@ -53,6 +53,7 @@ type State struct {
 type Policy struct {
 	MinHealthy, MaxUnavailable, MaxSurge int32
 	HostGrace, Unhealthy, Start          time.Duration
+	RollOnConfig                         bool `json:",omitempty"`
 }
 
 // Roll is under way from Good to Target; or has stopped, and why.
@@ -69,6 +70,18 @@ type Template struct {
 	Create   *messages.CreateInstance // without id and name
 	Mark     string
 	Services []string // grains of the registry that have to find a member healthy
+	Configs  []string `json:",omitempty"` // grains of the configs that a member reads
+
+	// Read is what was last heard of the configs: the members of this revision have
+	// read that, or nothing newer. Of one that is missing nothing was heard yet.
+	Read map[string]Content `json:",omitempty"`
+}
+
+// Content is which one of a config: its MD5, "" if there is none, and a number that
+// grows with each change.
+type Content struct {
+	MD5     string
+	Version int64
 }
 
 // Spec is the kind. A group goes on looking at its members wherever it lives.

@@ -153,6 +153,108 @@ func TestHostDown(t *testing.T) {
 	b.want("for longer", "changing map[creating/1:1 in-use/1:1 leaving/1:1]")
 }
 
+// TestLost: who waits for a dead host to be deleted there is in nobody's way, also if
+// the host died after the decision, and the view says so.
+func TestLost(t *testing.T) {
+	host := func(b *rig, up bool) {
+		b.answer(actors.Ask{To: actors.Ref{Kind: "host", ID: "9"}, Message: &messages.GetHost{}}, &messages.HostView{Facts: &messages.HostFacts{Up: up}}, nil)
+	}
+	b := grown(t, 2, nil)
+	id, _ := b.first()
+	b.answer(askView(b.s, id).(actors.Ask), member(id, "9", active), nil)
+	b.say(&messages.RollGroup{Template: template("v2")})
+	for m, _ := b.s.Members.Get(id); m.Phase != Leaving; m, _ = b.s.Members.Get(id) {
+		if len(b.asked) == 0 {
+			b.t.Fatal("it does not leave")
+		}
+		e := b.asked[0]
+		b.asked = b.asked[1:]
+		switch m := e.Message.(type) {
+		case *messages.CreateInstance:
+			b.answer(e, member(m.Id, "1", active), nil)
+		case *messages.ActOnInstance:
+			b.answer(e, nil, messages.NotFound)
+		}
+	}
+	host(b, false)
+	b.asked = nil
+	b.now = b.now.Add(DefaultHostGrace)
+	host(b, false)
+	v := full(b.s)
+	if v.Lost != 0 || v.Members[0].State != "leaving" {
+		t.Errorf("within the grace: %d, %v", v.Lost, v.Members[0])
+	}
+	b.now = b.now.Add(time.Second)
+	b.say(&messages.Nudged{})
+	b.serveAll(func(e actors.Ask) bool { return e.To.ID == id || e.To.Kind == "host" })
+	v = full(b.s)
+	if v.Status != StatusSettled || v.Lost != 1 || v.MembersCount != 2 || v.Healthy != 2 || len(v.Members) != 3 {
+		t.Errorf("%s, %d lost of %d and %d, %d in use", v.Status, v.Lost, v.MembersCount, len(v.Members), v.Healthy)
+	}
+	if m := v.Members[0]; m.InstanceId != id || m.State != "lost" || !strings.Contains(m.Reason, "host 9 is back") {
+		t.Errorf("it is shown as %v", m)
+	}
+	host(b, true)
+	if v = full(b.s); v.Lost != 0 || v.Members[0].State != "leaving" || v.Status != StatusSettled {
+		t.Errorf("its host is back: %v", v)
+	}
+	b.answer(askView(b.s, id).(actors.Ask), nil, messages.NotFound)
+	b.want("it is deleted", "settled map[in-use/2:2]")
+}
+
+// TestConfig: a new content of a config is a revision, if the group is to see it so.
+func TestConfig(t *testing.T) {
+	b := newRig(t)
+	m := creation(2, &messages.GroupPolicy{RollOnConfig: true})
+	m.Template.Metadata = map[string]string{"troupe:config": "app.yaml"}
+	b.say(m)
+	b.serve()
+	is, _ := b.s.Templates.Get("1")
+	ask := actors.Ask{To: actors.Ref{Kind: "config", ID: is.Configs[0]}, Message: &messages.GetConfigDigest{}}
+	hears := func(version int64, md5 string) {
+		t.Helper()
+		b.answer(ask, &messages.ConfigDigest{Md5: md5, ContentVersion: version}, nil)
+		b.serve()
+	}
+	for _, tt := range []struct {
+		name, md5 string
+		version   int64
+		revision  int
+	}{
+		{"the first that is heard", "a", 3, 1},
+		{"a new one", "b", 4, 2},
+		{"the old one, which comes late", "a", 3, 2},
+		{"the same, of which something else has changed", "b", 5, 2},
+		{"it is removed", "", 6, 2},
+		{"it is back", "b", 7, 2},
+		{"it is back with another content", "c", 9, 3},
+	} {
+		hears(tt.version, tt.md5)
+		b.want(tt.name, fmt.Sprintf("settled map[in-use/%d:2]", tt.revision))
+	}
+	b.say(&messages.RollbackGroup{})
+	b.serve()
+	hears(9, "c")
+	b.want("a rollback is not undone by what its members read", "settled map[in-use/2:2]")
+	b.say(&messages.UpdateGroup{RollOnConfig: proto.Bool(false)})
+	hears(10, "d")
+	b.want("it is not to", "settled map[in-use/2:2]")
+	b.say(&messages.UpdateGroup{RollOnConfig: proto.Bool(true)})
+	b.asked = nil
+	b.now = b.now.Add(steady)
+	b.say(&messages.Woken{})
+	for _, e := range b.asked {
+		if m, ok := e.Message.(*messages.GetConfigDigest); ok && m.Project != "p" {
+			t.Errorf("asked as project %q", m.Project)
+		} else if ok {
+			hears(10, "d")
+			b.want("it is to again", "settled map[in-use/4:2]")
+			return
+		}
+	}
+	t.Error("the config is not asked for")
+}
+
 func TestService(t *testing.T) {
 	b := newRig(t)
 	m := creation(1, nil)

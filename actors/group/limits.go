@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/troupe-cloud/troupe/actors/config"
 	"github.com/troupe-cloud/troupe/actors/instance"
 	"github.com/troupe-cloud/troupe/actors/machine"
 	"github.com/troupe-cloud/troupe/messages"
@@ -39,7 +40,7 @@ const (
 func newPolicy(p *messages.GroupPolicy) Policy {
 	n := Policy{
 		p.GetMinHealthy(), p.GetMaxUnavailable(), p.GetMaxSurge(),
-		patience(p.GetHostGraceMs()), patience(p.GetUnhealthyMs()), patience(p.GetStartMs()),
+		patience(p.GetHostGraceMs()), patience(p.GetUnhealthyMs()), patience(p.GetStartMs()), p.GetRollOnConfig(),
 	}
 	if n.MaxUnavailable == 0 && n.MaxSurge == 0 {
 		n.MaxSurge = 1
@@ -111,6 +112,9 @@ func newTemplate(c *messages.CreateInstance, mark string) (Template, error) {
 	t := Template{Create: c, Mark: mark}
 	for _, service := range wishes.Services {
 		t.Services = append(t.Services, service.ID)
+	}
+	for _, c := range wishes.Configs {
+		t.Configs = append(t.Configs, config.ID(c.Namespace, c.Group, c.DataID))
 	}
 	return t, nil
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/config"
 	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -73,16 +74,21 @@ func look(s State, now time.Time) (State, []actors.Effect) {
 			continue
 		}
 		effects = append(effects, askView(s, id))
-		if m.Phase == Leaving {
-			continue
-		}
 		if m.Host != "" {
 			hosts = append(hosts, m.Host)
+		}
+		if m.Phase == Leaving {
+			continue
 		}
 		t, _ := s.Templates.Get(revisionKey(m.Revision))
 		services = append(services, t.Services...)
 	}
-	return s, append(effects, append(askEach("host", hosts, &messages.GetHost{}), askEach(service.Kind, services, &messages.GetService{})...)...)
+	effects = append(effects, askEach("host", hosts, &messages.GetHost{})...)
+	effects = append(effects, askEach(service.Kind, services, &messages.GetService{})...)
+	if t, _ := s.Templates.Get(revisionKey(s.Target)); all && s.Policy.RollOnConfig && !s.Deleting {
+		effects = append(effects, askEach(config.Kind, t.Configs, &messages.GetConfigDigest{Project: s.ProjectID})...)
+	}
+	return s, effects
 }
 
 func askEach(kind string, ids []string, m actors.Message) []actors.Effect {
@@ -113,6 +119,9 @@ func answered(s State, now time.Time, a *messages.Answered) State {
 	case service.Kind:
 		v, _ := reply.(*messages.Service)
 		return s.heardOfService(a.Id, kind, v)
+	case config.Kind:
+		v, _ := reply.(*messages.ConfigDigest)
+		return s.heardOfConfig(now, a.Id, v)
 	}
 	return s
 }
@@ -178,7 +187,7 @@ func (s State) heardOfHost(now time.Time, host string, kind messages.ErrorKind, 
 		return s
 	}
 	for id, m := range s.Members.All() {
-		if m.Host != host || m.Phase == Leaving || down == (m.DownSince != 0) {
+		if m.Host != host || down == (m.DownSince != 0) {
 			continue
 		}
 		switch m.DownSince = 0; {

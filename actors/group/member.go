@@ -72,6 +72,10 @@ func (m Member) work() work {
 	return nothing
 }
 
+// stranded: it leaves, and cannot, for its host is down. It does not count: somebody
+// else is in its place.
+func (m Member) stranded() bool { return m.Phase == Leaving && m.Lost && m.DownSince != 0 }
+
 func (m Member) in(p Phase, now time.Time) Member {
 	if m.Phase != p {
 		m.Phase, m.Since = p, now.UnixNano()

@@ -58,11 +58,15 @@ func (s State) building() int64 {
 // judge says what phase a member is in by what was last heard of it.
 func (s State) judge(n named, now time.Time) State {
 	m := n.Member
+	longer := func(since int64, than time.Duration) bool { return now.Sub(time.Unix(0, since)) > than }
 	if m.Phase == Leaving {
+		if m.DownSince != 0 && !m.Lost && longer(m.DownSince, s.Policy.HostGrace) { // nobody waits for its delete
+			m.Lost, m.Why = true, m.Why+"; host "+m.Host+" is down"
+			s.Members = s.Members.Set(n.id, m)
+		}
 		return s
 	}
 	why, fatal := m.ill()
-	longer := func(since int64, than time.Duration) bool { return now.Sub(time.Unix(0, since)) > than }
 	switch {
 	case m.Confirmed && m.Task == deleting:
 		return s.leave(n, now, "somebody deletes it", true)
@@ -104,15 +108,19 @@ func (s State) leave(n named, now time.Time, why string, lost bool) State {
 }
 
 // count is how many members there are of which sort.
-type count struct{ alive, fresh, healthy, making, going int }
+type count struct{ alive, fresh, healthy, making, going, stranded int }
 
-// fresh are alive and of the revision that is being built; going leave by choice.
+// fresh are alive and of the revision that is being built; going leave by choice;
+// stranded cannot leave.
 func (s State) count() count {
 	var c count
 	for _, m := range s.Members.All() {
 		if m.Phase == Leaving {
 			if !m.Lost {
 				c.going++
+			}
+			if m.stranded() {
+				c.stranded++
 			}
 			continue
 		}

@@ -38,6 +38,7 @@ type world struct {
 	posts     []post
 	instances map[string]*machineOf
 	quota     int
+	content   int64 // of the config that members read when they come up
 	log       []string
 }
 
@@ -60,6 +61,7 @@ type machineOf struct {
 	sick    bool
 	hidden  bool // refused
 	deletes bool
+	read    int64 // of the config
 }
 
 const simHosts = 3
@@ -202,6 +204,8 @@ func (w *world) reply(e actors.Ask) (proto.Message, error) {
 			}
 		}
 		return v, nil
+	case *messages.GetConfigDigest:
+		return &messages.ConfigDigest{Md5: fmt.Sprint(w.content), ContentVersion: w.content}, nil
 	case *messages.CreateInstance:
 		return w.create(id, m)
 	case *messages.ActOnInstance:
@@ -271,7 +275,7 @@ func (w *world) nature() {
 		case i.deletes && n < 300 && !w.down(fmt.Sprint(i.host)):
 			i.vm = gone
 		case i.vm == building && n < 200:
-			i.vm = active
+			i.vm, i.read = active, w.content
 			if i.image == "bad" {
 				i.vm = failed
 			}
@@ -292,7 +296,11 @@ func (w *world) nature() {
 // user orders something.
 func (w *world) user() {
 	var m proto.Message
-	switch w.IntN(6) {
+	switch w.IntN(7) {
+	case 6:
+		w.content++
+		w.logf("a user publishes content %d", w.content)
+		return
 	case 0, 1:
 		m = &messages.UpdateGroup{Desired: proto.Int32(int32(w.IntN(7)))}
 	case 2:
@@ -306,7 +314,7 @@ func (w *world) user() {
 
 func wished(image string) *messages.CreateInstance {
 	t := template(image)
-	t.Metadata = map[string]string{"troupe:service": "shop"}
+	t.Metadata = map[string]string{"troupe:service": "shop", "troupe:config": "app.yaml"}
 	return t
 }
 
@@ -335,13 +343,13 @@ func (w *world) live(moments int) {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		Rand: rand.New(rand.NewPCG(seed, 5)), t: t, now: start, kind: Spec(), fault: true, rows: map[string][]byte{},
-		instances: map[string]*machineOf{}, quota: 12,
+		instances: map[string]*machineOf{}, quota: 12, content: 1,
 	}
 	if w.IntN(4) == 0 {
 		w.quota = 5
 	}
 	surge, below := int32(w.IntN(3)), int32(w.IntN(3))
-	c := creation(3+w.Int32N(3), &messages.GroupPolicy{MaxSurge: surge, MaxUnavailable: below, MinHealthy: w.Int32N(3), StartMs: 60_000, UnhealthyMs: 20_000, HostGraceMs: 20_000})
+	c := creation(3+w.Int32N(3), &messages.GroupPolicy{MaxSurge: surge, MaxUnavailable: below, MinHealthy: w.Int32N(3), StartMs: 60_000, UnhealthyMs: 20_000, HostGraceMs: 20_000, RollOnConfig: w.IntN(2) == 0})
 	c.Template = wished("v1")
 	w.fault = false
 	w.step(c)
@@ -371,12 +379,15 @@ func TestSim(t *testing.T) {
 
 // rest is how everything has to be after a calm.
 func (w *world) rest() {
-	running := 0
+	running, behind := 0, 0
 	for id, i := range w.instances {
 		if i.vm == gone {
 			continue
 		}
 		running++
+		if i.read != w.content {
+			behind++
+		}
 		if _, ok := w.stored.Members.Get(id); !ok {
 			w.fail("instance %s is nobody's", id)
 		}
@@ -385,6 +396,8 @@ func (w *world) rest() {
 	case s.Gone && running == 0 && len(w.rows) == 0:
 	case !s.exists():
 		w.fail("gone, with %d machines and %d rows", running, len(w.rows))
+	case s.status() == StatusSettled && s.Policy.RollOnConfig && behind > 0:
+		w.fail("%d of %d machines have not read content %d", behind, running, w.content)
 	case s.status() == StatusSettled && running == int(s.Desired) && s.count().fresh == running:
 	case s.status() == StatusStopped && running == int(s.Desired) && s.count().healthy == running:
 	case s.Roll == nil && s.Good == 0 || s.Roll != nil && s.Roll.Stopped != "" && s.Good == 0: // it never had a template that works

@@ -21,6 +21,9 @@ const (
 	StatusDeleting = "deleting"
 )
 
+// stateLost is what a member is that leaves, but has to wait for its host.
+const stateLost = "lost"
+
 func (s State) status() string {
 	c := s.count()
 	switch {
@@ -38,14 +41,16 @@ func (s State) status() string {
 
 // listed is the group as lists show it.
 func listed(s State) *messages.GroupView {
+	c := s.count()
 	v := &messages.GroupView{
 		Id: s.ID, Name: s.Name, ProjectId: s.ProjectID, UserId: s.UserID, Desired: s.Desired,
 		Policy: &messages.GroupPolicy{
 			MinHealthy: s.Policy.MinHealthy, MaxUnavailable: s.Policy.MaxUnavailable, MaxSurge: s.Policy.MaxSurge,
 			HostGraceMs: s.Policy.HostGrace.Milliseconds(), UnhealthyMs: s.Policy.Unhealthy.Milliseconds(), StartMs: s.Policy.Start.Milliseconds(),
+			RollOnConfig: s.Policy.RollOnConfig,
 		},
 		Revision: s.Target, GoodRevision: s.Good, PreviousRevision: s.Previous, Status: s.status(), Reason: s.Reason,
-		Healthy: int32(s.count().healthy), MembersCount: int32(s.Members.Len()), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+		Healthy: int32(c.healthy), MembersCount: int32(s.Members.Len() - c.stranded), Lost: int32(c.stranded), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 	if s.Roll != nil && s.Roll.Stopped != "" {
 		v.Reason = s.Roll.Stopped
@@ -60,8 +65,12 @@ func full(s State) *messages.GroupView {
 		v.Template, v.TemplateMark = t.Create, t.Mark
 	}
 	for _, m := range s.members() {
+		state, why := m.Phase.String(), m.Why
+		if m.stranded() {
+			state, why = stateLost, why+"; it is deleted once host "+m.Host+" is back"
+		}
 		v.Members = append(v.Members, &messages.GroupMember{
-			InstanceId: m.id, Name: m.Name, Revision: m.Revision, State: m.Phase.String(), Reason: m.Why, Since: m.Since,
+			InstanceId: m.id, Name: m.Name, Revision: m.Revision, State: state, Reason: why, Since: m.Since,
 			VmState: m.VM, Host: m.Host, Addresses: m.Addresses,
 		})
 	}

@@ -19,6 +19,7 @@ type newGroupBody struct {
 	HostGrace      int64  `json:"host_grace"`
 	Unhealthy      int64  `json:"unhealthy_after"`
 	Start          int64  `json:"start_within"`
+	RollOnConfig   bool   `json:"roll_on_config"`
 	templateBody
 }
 
@@ -26,6 +27,7 @@ func (b *newGroupBody) policy() *messages.GroupPolicy {
 	return &messages.GroupPolicy{
 		MinHealthy: b.MinHealthy, MaxUnavailable: b.MaxUnavailable, MaxSurge: b.MaxSurge,
 		HostGraceMs: milliseconds(b.HostGrace), UnhealthyMs: milliseconds(b.Unhealthy), StartMs: milliseconds(b.Start),
+		RollOnConfig: b.RollOnConfig,
 	}
 }
 
@@ -38,11 +40,13 @@ type changedGroupBody struct {
 	HostGrace      *int64 `json:"host_grace"`
 	Unhealthy      *int64 `json:"unhealthy_after"`
 	Start          *int64 `json:"start_within"`
+	RollOnConfig   *bool  `json:"roll_on_config"`
 }
 
 func (b *changedGroupBody) command(scope string) *messages.UpdateGroup {
 	m := &messages.UpdateGroup{
 		Scope: scope, Desired: b.Desired, MinHealthy: b.MinHealthy, MaxUnavailable: b.MaxUnavailable, MaxSurge: b.MaxSurge,
+		RollOnConfig: b.RollOnConfig,
 	}
 	for _, d := range []struct {
 		seconds *int64

@@ -18,12 +18,14 @@ type groupView struct {
 	Reason         string         `json:"reason"`
 	Desired        int32          `json:"desired"`
 	Healthy        int32          `json:"healthy"`
+	Lost           int32          `json:"lost"`
 	MinHealthy     int32          `json:"min_healthy"`
 	MaxUnavailable int32          `json:"max_unavailable"`
 	MaxSurge       int32          `json:"max_surge"`
 	HostGrace      float64        `json:"host_grace"`
 	Unhealthy      float64        `json:"unhealthy_after"`
 	Start          float64        `json:"start_within"`
+	RollOnConfig   bool           `json:"roll_on_config"`
 	Revision       int64          `json:"revision"`
 	Good           int64          `json:"good_revision"`
 	Previous       int64          `json:"previous_revision"`
@@ -67,7 +69,7 @@ func newGroupView(v *messages.GroupView) groupView {
 	p := v.Policy
 	g := groupView{
 		ID: v.Id, Name: v.Name, ProjectID: v.ProjectId, UserID: v.UserId, Status: v.Status, Reason: v.Reason, Desired: v.Desired,
-		Healthy: v.Healthy, MinHealthy: p.GetMinHealthy(), MaxUnavailable: p.GetMaxUnavailable(), MaxSurge: p.GetMaxSurge(),
+		Healthy: v.Healthy, Lost: v.Lost, RollOnConfig: p.GetRollOnConfig(), MinHealthy: p.GetMinHealthy(), MaxUnavailable: p.GetMaxUnavailable(), MaxSurge: p.GetMaxSurge(),
 		HostGrace: seconds(p.GetHostGraceMs()), Unhealthy: seconds(p.GetUnhealthyMs()), Start: seconds(p.GetStartMs()),
 		Revision: v.Revision, Good: v.GoodRevision, Previous: v.PreviousRevision, Created: at(v.CreatedAt), Updated: at(v.UpdatedAt),
 	}

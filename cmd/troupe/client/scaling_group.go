@@ -21,12 +21,14 @@ type groupRow struct {
 	Reason         string          `json:"reason"`
 	Desired        int             `json:"desired"`
 	Healthy        int             `json:"healthy"`
+	Lost           int             `json:"lost"`
 	MinHealthy     int             `json:"min_healthy"`
 	MaxUnavailable int             `json:"max_unavailable"`
 	MaxSurge       int             `json:"max_surge"`
 	HostGrace      float64         `json:"host_grace"`
 	Unhealthy      float64         `json:"unhealthy_after"`
 	Start          float64         `json:"start_within"`
+	RollOnConfig   bool            `json:"roll_on_config"`
 	Revision       int             `json:"revision"`
 	Good           int             `json:"good_revision"`
 	Previous       int             `json:"previous_revision"`
@@ -57,9 +59,18 @@ var groupColumns = []column[groupRow]{
 	{"id", func(g groupRow) string { return g.ID }},
 	{"name", func(g groupRow) string { return g.Name }},
 	{"status", func(g groupRow) string { return g.Status }},
-	{"in use", func(g groupRow) string { return fmt.Sprintf("%d of %d", g.Healthy, g.Desired) }},
+	{"in use", inUse},
 	{"revision", func(g groupRow) string { return fmt.Sprint(g.Revision) }},
 	{"reason", func(g groupRow) string { return g.Reason }},
+}
+
+// inUse says also how many are lost: they are replaced, and deleted once their hosts
+// are back.
+func inUse(g groupRow) string {
+	if g.Lost > 0 {
+		return fmt.Sprintf("%d of %d (%d lost)", g.Healthy, g.Desired, g.Lost)
+	}
+	return fmt.Sprintf("%d of %d", g.Healthy, g.Desired)
 }
 
 var groupDetails = append(groupColumns[:len(groupColumns):len(groupColumns)],
@@ -70,6 +81,7 @@ var groupDetails = append(groupColumns[:len(groupColumns):len(groupColumns)],
 	column[groupRow]{"replaced after", func(g groupRow) string {
 		return fmt.Sprintf("host down %v, unhealthy %v, not started %v", inSeconds(g.HostGrace), inSeconds(g.Unhealthy), inSeconds(g.Start))
 	}},
+	column[groupRow]{"rolls on a new config", func(g groupRow) string { return fmt.Sprint(g.RollOnConfig) }},
 	column[groupRow]{"image", func(g groupRow) string { return fmt.Sprintf("%v (%v)", g.Template["image_name"], g.Template["image"]) }},
 	column[groupRow]{"flavor", func(g groupRow) string { return fmt.Sprint(g.Template["flavor"]) }},
 	column[groupRow]{"created", func(g groupRow) string { return when(g.Created) }},

@@ -119,6 +119,7 @@ func (a *app) referencesOf(ctx context.Context, t *templateFlags, body map[strin
 type policyFlags struct {
 	minHealthy, maxUnavailable, maxSurge int
 	hostGrace, unhealthy, start          time.Duration
+	rollOnConfig                         bool
 }
 
 func (p *policyFlags) flags(f *pflag.FlagSet) {
@@ -128,6 +129,7 @@ func (p *policyFlags) flags(f *pflag.FlagSet) {
 	f.DurationVar(&p.hostGrace, "host-grace", 0, "a server is replaced when its host is down for longer (1m)")
 	f.DurationVar(&p.unhealthy, "unhealthy-after", 0, "... when it is stopped, or its service finds it unhealthy, for longer (1m)")
 	f.DurationVar(&p.start, "start-within", 0, "... when it has not come into use in that time (10m)")
+	f.BoolVar(&p.rollOnConfig, "roll-on-config", false, "a new content of a config that the servers read (--property troupe:config=...) begins a roll")
 }
 
 // put adds to body what was said.
@@ -138,7 +140,7 @@ func (p *policyFlags) put(f *pflag.FlagSet, body map[string]any) {
 	}{
 		"min-healthy": {"min_healthy", p.minHealthy}, "max-unavailable": {"max_unavailable", p.maxUnavailable}, "max-surge": {"max_surge", p.maxSurge},
 		"host-grace": {"host_grace", int64(p.hostGrace.Seconds())}, "unhealthy-after": {"unhealthy_after", int64(p.unhealthy.Seconds())},
-		"start-within": {"start_within", int64(p.start.Seconds())},
+		"start-within": {"start_within", int64(p.start.Seconds())}, "roll-on-config": {"roll_on_config", p.rollOnConfig},
 	} {
 		if f.Changed(flag) {
 			body[v.name] = v.value
