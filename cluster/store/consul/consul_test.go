@@ -2,6 +2,7 @@ package consul_test
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/store"
 	"github.com/troupe-cloud/troupe/cluster/store/consul"
 	"github.com/troupe-cloud/troupe/cluster/store/storetest"
+	"github.com/troupe-cloud/troupe/messages"
 	"github.com/troupe-cloud/troupe/messages/leaktest"
 )
 
@@ -36,6 +38,19 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// atLast tries until Consul has answered: on a busy machine it may not within the
+// patience of a store that has little.
+func atLast(t testing.TB, try func() error) {
+	t.Helper()
+	err := try()
+	for end := time.Now().Add(2 * time.Minute); errors.Is(err, messages.Unavailable) && time.Now().Before(end); {
+		err = try()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func sharedConsul(t testing.TB) *consultest.Cluster {
 	t.Helper()
 	shared.once.Do(func() {
@@ -55,10 +70,11 @@ func folder() string { return fmt.Sprintf("test-%d", shared.folders.Add(1)) }
 func open(t testing.TB, c consul.Config) *consul.Store {
 	t.Helper()
 	c.Patience = cmp.Or(c.Patience, time.Minute) // of a machine that is busy with other tests
-	s, err := consul.Open(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var s *consul.Store
+	atLast(t, func() (err error) {
+		s, err = consul.Open(t.Context(), c)
+		return err
+	})
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }

@@ -120,10 +120,11 @@ func TestLarge(t *testing.T) {
 
 func items1(t *testing.T, s store.Store, key string) store.Item {
 	t.Helper()
-	item, err := s.Get(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var item store.Item
+	atLast(t, func() (err error) {
+		item, err = s.Get(t.Context(), key)
+		return err
+	})
 	return item
 }
 

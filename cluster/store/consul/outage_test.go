@@ -18,9 +18,9 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-// settleTries bound how often a writer tries until its last value is taken: a busy
+// settleTime bounds how long a writer tries until its last value is taken: a busy
 // machine may make Consul's leader resign once more after the storm.
-const settleTries = 20
+const settleTime = 2 * time.Minute
 
 // history is what one writer knows of its key.
 type history struct {
@@ -97,7 +97,7 @@ func storm(t *testing.T, c *consultest.Cluster, config consul.Config, harm func(
 	for w := range histories {
 		h := &histories[w]
 		key := fmt.Sprintf("k/%d", w)
-		for i := 0; i < settleTries && h.acked != "last"; i++ {
+		for end := time.Now().Add(settleTime); h.acked != "last" && time.Now().Before(end); {
 			h.write(t, s, key, "last")
 		}
 		if item := items1(t, s, key); string(item.Value) != "last" || h.acked != "last" {
@@ -160,7 +160,7 @@ func TestLeaderKilled(t *testing.T) {
 func TestAway(t *testing.T) {
 	c := consultest.Start(t, consultest.Options{})
 	s := open(t, consul.Config{Address: c.Addr(), Patience: 300 * time.Millisecond})
-	rev := mustCommit(t, s, storetest.Put("a", "1"))
+	rev := commitAtLast(t, s, storetest.Put("a", "1"))
 	c.Kill(0)
 	for range 3 {
 		if _, err := s.Commit(t.Context(), storetest.Put("a", "2")); !errors.Is(err, store.ErrUndecided) && !errors.Is(err, store.ErrUnknown) {
@@ -185,7 +185,17 @@ func TestAway(t *testing.T) {
 	if item := items1(t, s, "a"); item.Revision != rev {
 		t.Errorf("a moved to %d", item.Revision)
 	}
-	mustCommit(t, s, storetest.Put("a", "3"))
+	commitAtLast(t, s, storetest.Put("a", "3"))
+}
+
+// commitAtLast commits by a store of little patience.
+func commitAtLast(t *testing.T, s store.Store, txn store.Txn) (rev uint64) {
+	t.Helper()
+	atLast(t, func() (err error) {
+		rev, err = s.Commit(t.Context(), txn)
+		return err
+	})
+	return rev
 }
 
 // TestFence: without its lease a node commits nothing, and with a new one it does.
