@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/actors/config"
+	"github.com/troupe-cloud/troupe/actors/group"
 	"github.com/troupe-cloud/troupe/actors/host"
 	"github.com/troupe-cloud/troupe/actors/instance"
 	"github.com/troupe-cloud/troupe/actors/network"
@@ -31,7 +33,7 @@ type fleet struct {
 func newFleet(t testing.TB, seed uint64, perNode int, names ...string) *fleet {
 	f := &fleet{
 		nodes: newNodes(t, clustertest.Config{Seed: seed, Delay: 2 * time.Millisecond, ViewDelay: 10 * time.Millisecond},
-			host.Spec(), instance.Spec(), network.Spec(), project.Spec(), scheduler.Spec(scheduler.Filter)),
+			host.Spec(), instance.Spec(), network.Spec(), project.Spec(), scheduler.Spec(scheduler.Filter), group.Spec(), config.Spec()),
 		machines: map[string][]*sim.Driver{},
 	}
 	for _, name := range names {
