@@ -101,14 +101,20 @@ func (w *edit) put(e *messages.Endpoint, by string) uint32 {
 			like = old
 		}
 	}
-	n := copyOf(e)
-	n.Owner, n.Cluster = by, cluster
+	n := e
+	if like != nil || e.Owner != by || e.Cluster != cluster || e.RegisteredAt == 0 {
+		n = copyOf(e)
+		n.Owner, n.Cluster = by, cluster
+	} // else it is as it will stand here: who has sent it may keep it too
 	r := &entry{e: n, at: w.now, sum: Sum(n)}
 	if old != nil && old.sum == r.sum && old.registered().Dialect == n.Dialect {
 		w.again(old, n.Healthy)
 		return old.slot
 	}
-	w.share(n, like)
+	if n != e {
+		w.share(n, like)
+	}
+	w.l.dialect, w.l.app = n.Dialect, n.App
 	w.merge(r, old, like)
 	if old == nil {
 		w.add(r)
@@ -140,7 +146,6 @@ func (w *edit) share(n *messages.Endpoint, like *entry) {
 	if n.App == w.l.app {
 		n.App = w.l.app
 	}
-	w.l.dialect, w.l.app = n.Dialect, n.App
 }
 
 // merge keeps what an operator has changed since the address was registered before,

@@ -22,8 +22,8 @@ func (o *Owners) Drop(conn string, atOnce bool) {
 	delete(o.conns, conn)
 	w.ended = true
 	has := w.has
-	w.has = nil
-	for service, h := range has {
+	w.has = Few[actors.Ref, *holding]{}
+	for service, h := range has.All() {
 		if k := o.services[service]; k != nil && k.by[w] != nil {
 			k.endpoints -= len(h.endpoints)
 			k.sum ^= h.sum
@@ -33,11 +33,11 @@ func (o *Owners) Drop(conn string, atOnce bool) {
 		}
 	}
 	stopping := o.ctx.Err() != nil
-	if !stopping && len(has) > 0 {
+	if !stopping && has.Len() > 0 {
 		o.tasks.Add(1)
 	}
 	o.mu.Unlock()
-	if !stopping && len(has) > 0 {
+	if !stopping && has.Len() > 0 {
 		go func() {
 			defer o.tasks.Done()
 			o.goodbye(w, has, atOnce)
@@ -46,14 +46,14 @@ func (o *Owners) Drop(conn string, atOnce bool) {
 }
 
 // goodbye tells the services one after the other.
-func (o *Owners) goodbye(w *owner, has map[actors.Ref]*holding, atOnce bool) {
+func (o *Owners) goodbye(w *owner, has Few[actors.Ref, *holding], atOnce bool) {
 	select {
 	case o.drops <- struct{}{}:
 	case <-o.ctx.Done():
 		return
 	}
 	defer func() { <-o.drops }()
-	for service, h := range has {
+	for service, h := range has.All() {
 		h.sending.Lock() // a registration under way comes first
 		o.sayDropped(service, &messages.DropOwner{Owner: w.id, AtOnce: atOnce})
 		h.sending.Unlock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -35,7 +36,7 @@ type Owners struct {
 // owner is a connection with endpoints.
 type owner struct {
 	id    string // MEMBER/CONNECTION
-	has   map[actors.Ref]*holding
+	has   Few[actors.Ref, *holding]
 	ended bool
 }
 
@@ -98,7 +99,8 @@ func (o *Owners) Begin(conn string) {
 
 // Set makes endpoints all that a connection keeps in a service; none: it keeps
 // nothing there any more. It waits until the service has taken that. Endpoints
-// belong to Owners from now on: nobody changes them; Owner is filled in. Unavailable
+// belong to Owners from now on, and to the service where it lives in this process:
+// nobody changes them; Owner, Cluster and RegisteredAt are filled in. Unavailable
 // leaves it undecided, and Owners goes on trying; any other error: nothing changed.
 func (o *Owners) Set(ctx context.Context, conn string, at actors.Ref, endpoints []*messages.Endpoint) error {
 	w, h, err := o.hold(conn, at, len(endpoints) > 0)
@@ -106,8 +108,9 @@ func (o *Owners) Set(ctx context.Context, conn string, at actors.Ref, endpoints 
 		return err
 	}
 	defer o.release(w, at, h)
-	for _, e := range endpoints {
-		e.Owner = w.id
+	now := time.Now().UnixNano()
+	for _, e := range endpoints { // so the service need not make a copy
+		e.Owner, e.Cluster, e.RegisteredAt = w.id, service.Cluster(e.Cluster), now
 	}
 	h.sending.Lock()
 	defer h.sending.Unlock()
@@ -144,12 +147,10 @@ func (o *Owners) hold(conn string, at actors.Ref, make bool) (*owner, *holding, 
 	if w == nil {
 		return nil, nil, errEnded
 	}
-	h := w.has[at]
+	h := w.has.Get(at)
 	if h == nil && make {
-		if h = (&holding{}); w.has == nil {
-			w.has = map[actors.Ref]*holding{}
-		}
-		w.has[at] = h
+		h = &holding{}
+		w.has.Put(at, h)
 	}
 	if h != nil {
 		h.users++
@@ -162,7 +163,7 @@ func (o *Owners) release(w *owner, at actors.Ref, h *holding) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if h.users--; h.users == 0 && len(h.endpoints) == 0 {
-		delete(w.has, at)
+		w.has.Delete(at)
 	}
 }
 
@@ -198,8 +199,10 @@ var errEnded = fmt.Errorf("the connection has ended: %w", messages.Unavailable)
 func (o *Owners) Get(conn string, at actors.Ref) []*messages.Endpoint {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if w := o.conns[conn]; w != nil && w.has[at] != nil {
-		return w.has[at].endpoints
+	if w := o.conns[conn]; w != nil {
+		if h := w.has.Get(at); h != nil {
+			return h.endpoints
+		}
 	}
 	return nil
 }
@@ -210,7 +213,7 @@ func (o *Owners) Services(conn string) map[actors.Ref][]*messages.Endpoint {
 	defer o.mu.Unlock()
 	all := map[actors.Ref][]*messages.Endpoint{}
 	if w := o.conns[conn]; w != nil {
-		for ref, h := range w.has {
+		for ref, h := range w.has.All() {
 			all[ref] = h.endpoints
 		}
 	}
@@ -229,7 +232,7 @@ func (o *Owners) Holds(conn string) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if w := o.conns[conn]; w != nil {
-		return len(w.has)
+		return w.has.Len()
 	}
 	return 0
 }

@@ -35,7 +35,7 @@ func (s *Server) Client(id string) *messages.RegistryClient {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for key := range c.services {
+	for key := range c.services.All() {
 		l := link(key.at)
 		l.Cluster = key.clusters
 		told.Subscribes = append(told.Subscribes, l)

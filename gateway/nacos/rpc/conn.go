@@ -9,6 +9,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/lock"
 	"github.com/troupe-cloud/troupe/gateway/nacos/h2"
+	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -33,8 +34,8 @@ type conn struct {
 	sending  bool    // a worker writes what is in queue, or is about to
 	queue    []*push // in the order in which they go
 	unheard  unheard
-	services map[subscriptionKey]*subscription
-	configs  map[configKey]*listen
+	services registry.Few[subscriptionKey, *subscription]
+	configs  registry.Few[configKey, *listen]
 	patterns map[patternKey]*pattern
 	locks    map[actors.Ref]struct{}
 	replies  map[uint64]chan []byte // answers that somebody waits for
@@ -83,7 +84,8 @@ func (c *conn) end() {
 	c.ended = true
 	wasSetUp := c.stream != nil
 	services, configs, patterns, locks := c.services, c.configs, c.patterns, c.locks
-	c.services, c.configs, c.patterns, c.locks, c.queue, c.unheard = nil, nil, nil, nil, nil, unheard{}
+	c.services, c.configs = registry.Few[subscriptionKey, *subscription]{}, registry.Few[configKey, *listen]{}
+	c.patterns, c.locks, c.queue, c.unheard = nil, nil, nil, unheard{}
 	for _, waiting := range c.replies {
 		close(waiting)
 	}
@@ -97,10 +99,10 @@ func (c *conn) end() {
 	delete(s.conns, c.id)
 	s.mu.Unlock()
 	s.cfg.Owners.Drop(c.id, false)
-	for _, sub := range services {
+	for _, sub := range services.All() {
 		sub.leave()
 	}
-	for _, l := range configs {
+	for _, l := range configs.All() {
 		l.leave()
 	}
 	for _, p := range patterns {

@@ -159,7 +159,7 @@ func (c *call) listen(keys []wanted) error {
 // listenTo finds or makes a listen.
 func (c *conn) listenTo(key configKey, at actors.Ref, label string) (*listen, error) {
 	c.mu.Lock()
-	l := c.configs[key]
+	l := c.configs.Get(key)
 	switch {
 	case c.ended:
 		c.mu.Unlock()
@@ -168,16 +168,13 @@ func (c *conn) listenTo(key configKey, at actors.Ref, label string) (*listen, er
 		l.label = label
 		c.mu.Unlock()
 		return l, nil
-	case len(c.configs) >= c.server.cfg.MaxListens:
+	case c.configs.Len() >= c.server.cfg.MaxListens:
 		c.mu.Unlock()
 		return nil, fmt.Errorf("a connection listens to at most %d keys: %w", c.server.cfg.MaxListens, messages.Exhausted)
 	}
 	l = &listen{conn: c, key: key, label: label}
 	l.what = l
-	if c.configs == nil {
-		c.configs = map[configKey]*listen{}
-	}
-	c.configs[key] = l
+	c.configs.Put(key, l)
 	c.mu.Unlock()
 	feed, err := c.server.cfg.Feeds.Subscribe(at, l)
 	if err != nil {
@@ -196,8 +193,8 @@ func (c *conn) listenTo(key configKey, at actors.Ref, label string) (*listen, er
 
 func (c *conn) unlisten(key configKey) {
 	c.mu.Lock()
-	l := c.configs[key]
-	delete(c.configs, key)
+	l := c.configs.Get(key)
+	c.configs.Delete(key)
 	if l != nil {
 		c.forget(&l.push)
 	}

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/troupe-cloud/troupe/actors"
@@ -37,7 +38,7 @@ func (c *call) naming(n *naming) error {
 		case "type":
 			n.op = c.json.Text()
 		case "instance":
-			n.endpoint = c.json.Instance()
+			n.endpoint = c.json.InstanceLike(&c.server.same)
 		case "instances":
 			n.endpoints = c.instances()
 		case "cluster", "clusters":
@@ -71,7 +72,7 @@ func (c *call) instances() (all []*messages.Endpoint) {
 		return nil
 	}
 	for c.json.More() {
-		if e := c.json.Instance(); e != nil && len(all) <= service.MaxEndpointsPerMessage {
+		if e := c.json.InstanceLike(&c.server.same); e != nil && len(all) <= service.MaxEndpointsPerMessage {
 			all = append(all, e)
 		}
 	}
@@ -179,13 +180,28 @@ func (c *call) prepare(n *naming, e *messages.Endpoint) error {
 	if a := c.conn.about; e.App == "" && a.app != "unknown" {
 		e.App = a.app
 	}
-	e.Metadata = c.server.same.Map(e.Metadata)
 	wire.Finish(wire.GroupedName(n.group, n.name), e)
 	return service.CheckEndpoint(e)
 }
 
+// fewEndpoints are compared with one another, which costs no memory.
+const fewEndpoints = 32
+
 // unique leaves the last of those that have one address: an owner has one for each.
+// It changes the list.
 func unique(all []*messages.Endpoint) []*messages.Endpoint {
+	if len(all) <= fewEndpoints {
+		out := all[:0]
+		for _, e := range all {
+			same := func(o *messages.Endpoint) bool { return o.Port == e.Port && o.Ip == e.Ip && o.Cluster == e.Cluster }
+			if i := slices.IndexFunc(out, same); i >= 0 {
+				out[i] = e
+			} else {
+				out = append(out, e)
+			}
+		}
+		return slices.Clip(out)
+	}
 	type address struct {
 		ip, cluster string
 		port        int32

@@ -87,21 +87,18 @@ func (c *conn) subscribe(key subscriptionKey, n *naming) (*subscription, error) 
 func (c *conn) subscription(key subscriptionKey, n *naming) (s *subscription, fresh bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s := c.services[key]; s != nil {
+	if s := c.services.Get(key); s != nil {
 		return s, false, nil
 	}
 	switch {
 	case c.ended:
 		return nil, false, errEnded
-	case len(c.services) >= c.server.cfg.MaxSubscriptions:
+	case c.services.Len() >= c.server.cfg.MaxSubscriptions:
 		return nil, false, fmt.Errorf("a connection subscribes to at most %d services: %w", c.server.cfg.MaxSubscriptions, messages.Exhausted)
 	}
 	s = &subscription{conn: c, key: key, group: n.group, name: n.name, view: "nacos-grpc\x00" + key.clusters}
 	s.what = s
-	if c.services == nil {
-		c.services = map[subscriptionKey]*subscription{}
-	}
-	c.services[key] = s
+	c.services.Put(key, s)
 	return s, true, nil
 }
 
@@ -109,8 +106,8 @@ var errEnded = fmt.Errorf("the connection has ended: %w", messages.Unavailable)
 
 func (c *conn) unsubscribe(key subscriptionKey) {
 	c.mu.Lock()
-	s := c.services[key]
-	delete(c.services, key)
+	s := c.services.Get(key)
+	c.services.Delete(key)
 	if s != nil {
 		c.forget(&s.push)
 	}

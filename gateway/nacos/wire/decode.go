@@ -14,7 +14,11 @@ func NewEndpoint() *messages.Endpoint {
 
 // Instance reads an instance, with what NewEndpoint says in place of absent fields.
 // Its bounds are not checked; Finish has still to be called. Nil for null.
-func (s *Scanner) Instance() *messages.Endpoint {
+func (s *Scanner) Instance() *messages.Endpoint { return s.InstanceLike(nil) }
+
+// InstanceLike is Instance, and takes metadata that others have too from them; nil:
+// they are its own.
+func (s *Scanner) InstanceLike(others *Same) *messages.Endpoint {
 	if !s.Object() {
 		return nil
 	}
@@ -40,7 +44,11 @@ func (s *Scanner) Instance() *messages.Endpoint {
 		case "clusterName":
 			e.Cluster = service.Cluster(s.Text())
 		case "metadata":
-			e.Metadata = s.TextMap()
+			if others == nil {
+				e.Metadata = s.TextMap()
+			} else {
+				e.Metadata = others.Read(s)
+			}
 		case "app":
 			e.App = s.Text()
 		default:

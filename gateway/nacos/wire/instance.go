@@ -94,6 +94,9 @@ func Finish(grouped string, e *messages.Endpoint) {
 }
 
 func milliseconds(s string) int64 {
+	if s == "" {
+		return 0 // not said, by nearly all
+	}
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	if err != nil || n < 0 {
 		return 0

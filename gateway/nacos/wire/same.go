@@ -14,6 +14,39 @@ const (
 type Same struct {
 	mu   sync.Mutex
 	maps map[string]map[string]string
+	read map[string]map[string]string // by their text, as it came
+}
+
+// Read is TextMap of what comes next, of which nothing is made if the same text has
+// been read before; nobody changes what it returns.
+func (s *Same) Read(from *Scanner) map[string]string {
+	raw := from.Raw()
+	if from.err != nil {
+		return nil
+	}
+	s.mu.Lock()
+	known, is := s.read[string(raw)]
+	s.mu.Unlock()
+	if is {
+		return known
+	}
+	text := Scan(raw)
+	m := text.TextMap()
+	if text.err != nil {
+		from.fail()
+		return nil
+	}
+	m = s.Map(m)
+	if len(raw) > maxSameBytes {
+		return m
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.read == nil || len(s.read) >= maxSame {
+		s.read = make(map[string]map[string]string)
+	}
+	s.read[string(raw)] = m
+	return m
 }
 
 // Map is a map equal to m, which may be m; nobody changes either of them from now

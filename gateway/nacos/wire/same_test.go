@@ -26,3 +26,24 @@ func TestSame(t *testing.T) {
 		t.Error("an empty map is kept")
 	}
 }
+
+// TestSameRead: what is read by its text is what is read without it.
+func TestSameRead(t *testing.T) {
+	var s wire.Same
+	for _, text := range []string{`{"a":"1","b":"2"}`, `{"b":"2", "a":"1"}`, `{}`, `null`, `{"a":"1","b":"2"}`, `{"a":1}`, `{"a":{}}`, `[1]`, `{"a"`, ``} {
+		for range 2 {
+			plain := wire.Scan([]byte(text))
+			want := plain.TextMap()
+			from := wire.Scan([]byte(text))
+			got := s.Read(from)
+			if bad := plain.End() != nil; bad != (from.End() != nil) || !bad && !maps.Equal(got, want) {
+				t.Errorf("%s is %v, %v; want %v, %v", text, got, from.End(), want, plain.End())
+			}
+		}
+	}
+	for i := range 10_000 {
+		if got := s.Read(wire.Scan([]byte(`{"a":"` + strconv.Itoa(i) + `"}`))); got["a"] != strconv.Itoa(i) {
+			t.Fatalf("got %v for %d", got, i)
+		}
+	}
+}
