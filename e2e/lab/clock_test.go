@@ -50,12 +50,12 @@ func TestSetClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	began := time.Now()
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = other.Wait() }()
 	defer in.Close()
-	began := time.Now()
 	var last int64
 	for _, ahead := range []time.Duration{0, time.Hour, -25 * time.Second, -240 * time.Hour, 0} {
 		if err := SetClock(other.Process.Pid, ahead); err != nil {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -21,19 +22,12 @@ func TestCut(t *testing.T) {
 	})
 	a, b := add(t, l, "a"), add(t, l, "b")
 	inA, inB := listen(t, a), listen(t, b)
-	arrives := func(from net.PacketConn, to *Host, at net.PacketConn) bool {
-		t.Helper()
-		_, _ = from.WriteTo([]byte("x"), at.LocalAddr())
-		_ = at.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
-		_, _, err := at.ReadFrom(make([]byte, 8))
-		return err == nil
-	}
 	check := func(what string, toB, toA bool) {
 		t.Helper()
-		if got := arrives(inA, b, inB); got != toB {
+		if got := arrives(inA, inB, toB); got != toB {
 			t.Errorf("%s: a -> b arrives: %t", what, got)
 		}
-		if got := arrives(inB, a, inA); got != toA {
+		if got := arrives(inB, inA, toA); got != toA {
 			t.Errorf("%s: b -> a arrives: %t", what, got)
 		}
 	}
@@ -50,6 +44,33 @@ func TestCut(t *testing.T) {
 		t.Error("there is a way out of the lab")
 	}
 }
+
+// arrives sends from one machine to another until something is there, for as long as
+// that should be; what should not is not waited for long.
+func arrives(from, at net.PacketConn, should bool) bool {
+	tries := 1
+	if should {
+		tries = 150 // half a minute on a busy machine
+	}
+	letters++
+	letter, in := fmt.Sprint(letters), make([]byte, 20)
+	for range tries {
+		_, _ = from.WriteTo([]byte(letter), at.LocalAddr())
+		_ = at.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		for {
+			n, _, err := at.ReadFrom(in)
+			if err != nil {
+				break
+			}
+			if string(in[:n]) == letter { // and no late one of before
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var letters int // that were sent
 
 func add(t *testing.T, l *Lab, name string) *Host {
 	t.Helper()

@@ -41,7 +41,7 @@ func (w *world) raw(t *testing.T, text string, half bool) (statuses []int) {
 // TestSmuggling: what two readers could take for different requests is one request
 // for all, or none.
 func TestSmuggling(t *testing.T) {
-	w, b := start(t, loopback), backend(t)
+	w, b := startHasty(t, loopback), backend(t)
 	w.register(t, "web", nil, b.address())
 	head := "POST " + web + "/first HTTP/1.1\r\nHost: h\r\nX-Troupe-Token: good\r\n"
 	hidden := "GET " + web + "/hidden HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -107,7 +107,7 @@ func TestSmuggling(t *testing.T) {
 
 // TestAbsolute: this is no open proxy.
 func TestAbsolute(t *testing.T) {
-	w, b, other := start(t, loopback), backend(t), backend(t)
+	w, b, other := startHasty(t, loopback), backend(t), backend(t)
 	w.register(t, "web", nil, b.address())
 	for line, want := range map[string]int{
 		"GET http://" + other.address() + "/x HTTP/1.1\r\nHost: web.svc.local": http.StatusTeapot, // the target goes before Host

@@ -127,8 +127,9 @@ func TestProcesses(t *testing.T) {
 		"made to answer 500": func(t *testing.T, c *child) { c.tell(t, "fail") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, all := start(t, loopback), []*child{startChild(t), startChild(t), startChild(t)}
-			w.register(t, "web", map[string]string{timeoutKey: "2s", ruleKey: "round-robin"}, all[0].address, all[1].address, all[2].address)
+			w.register(t, "web", map[string]string{timeoutKey: "5s", ruleKey: "round-robin"}, all[0].address, all[1].address, all[2].address)
 			base := &http.Transport{MaxIdleConnsPerHost: loaders}
 			defer base.CloseIdleConnections()
 			var half, done sync.WaitGroup
@@ -176,13 +177,14 @@ func (w *world) call(t *testing.T, base *http.Transport, method string) {
 // TestSlowReader: a body that comes slowly is waited for, and one that stops is not
 // for ever; the endpoint is not blamed for either.
 func TestSlowReader(t *testing.T) {
+	t.Parallel()
 	w, b := start(t, loopback), backend(t)
-	w.register(t, "web", map[string]string{timeoutKey: "200ms"}, b.address())
+	w.register(t, "web", map[string]string{timeoutKey: "8s"}, b.address())
 	in, out := io.Pipe()
 	go func() {
-		for range 3 {
+		for range 3 { // as slow as some clients are: for longer than the endpoint has
 			_, _ = out.Write([]byte("piece"))
-			<-time.After(150 * time.Millisecond) // as slow as some clients are
+			<-time.After(3 * time.Second)
 		}
 		_ = out.Close()
 	}()

@@ -51,6 +51,18 @@ func start(t testing.TB, allow ...string) *world {
 
 func startWith(t testing.TB, guests drivers.GuestDialer, allow ...string) *world {
 	t.Helper()
+	return startFront(t, time.Minute, guests, allow...)
+}
+
+// startHasty has a front that soon closes a connection after an answer, for tests that
+// wait for its end.
+func startHasty(t testing.TB, allow ...string) *world {
+	t.Helper()
+	return startFront(t, 500*time.Millisecond, nil, allow...)
+}
+
+func startFront(t testing.TB, idleTime time.Duration, guests drivers.GuestDialer, allow ...string) *world {
+	t.Helper()
 	node, err := cluster.Start(context.Background(), cluster.Config{Name: "test", Store: mem.New(), Kinds: []actors.Kind{service.Spec()}})
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +92,7 @@ func startWith(t testing.TB, guests drivers.GuestDialer, allow ...string) *world
 	w.front.Config.Protocols = new(http.Protocols)
 	w.front.Config.Protocols.SetHTTP1(true)
 	w.front.Config.Protocols.SetUnencryptedHTTP2(true)
-	w.front.Config.IdleTimeout, w.front.Config.ReadHeaderTimeout = idleTime, idleTime
+	w.front.Config.IdleTimeout = idleTime
 	w.front.Start()
 	t.Cleanup(w.front.Close)
 	return w
@@ -181,8 +193,5 @@ func (w *world) get(t testing.TB, method, target string, change func(*http.Reque
 	}
 	return resp, string(raw)
 }
-
-// idleTime is after which the front closes a connection, so that tests see its end.
-const idleTime = 500 * time.Millisecond
 
 const web = "/proxy/public/DEFAULT_GROUP/web"
