@@ -66,7 +66,7 @@ func during(ctx context.Context, workers func(ctx context.Context, g *errgroup.G
 // rawRate is what the raw clients know of their keys.
 type rawRate struct {
 	s     *Store
-	index [rawClients][maxOps]uint64
+	index [rawClients][fewOps]uint64
 	count atomic.Uint64
 }
 
@@ -76,7 +76,7 @@ func (r *rawRate) clients(ctx context.Context, g *errgroup.Group, done *atomic.I
 	for c := range rawClients {
 		g.Go(func() error {
 			for ctx.Err() == nil {
-				ops := make(api.KVTxnOps, maxOps)
+				ops := make(api.KVTxnOps, fewOps)
 				for i := range ops {
 					value := make([]byte, rateValue)
 					binary.BigEndian.PutUint64(value, r.count.Add(1))
@@ -89,7 +89,7 @@ func (r *rawRate) clients(ctx context.Context, g *errgroup.Group, done *atomic.I
 				for i, p := range results {
 					r.index[c][i] = p.ModifyIndex
 				}
-				done.Add(maxOps)
+				done.Add(fewOps)
 			}
 			return nil
 		})

@@ -100,6 +100,7 @@ type Store struct {
 	closed bool
 	once   sync.Once
 
+	most     atomic.Int32 // operations that Consul takes in one transaction
 	gather   gather
 	known    known
 	shape    shape
@@ -164,6 +165,9 @@ func (s *Store) begin(ctx context.Context) error {
 	defer cancel()
 	if err := s.checkMarker(ctx); err != nil {
 		return err
+	}
+	if err := s.measureOps(ctx); err != nil {
+		return s.openError(err)
 	}
 	for i := range s.config.Lanes {
 		l := &lane{s: s, name: fmt.Sprintf("%s%s%s/%d", s.root, writerFolder, s.config.Writer, i)}

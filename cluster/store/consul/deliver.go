@@ -53,7 +53,11 @@ func lastDeadline(batch []*request) time.Time {
 }
 
 func join(batch []*request) api.KVTxnOps {
-	ops := make(api.KVTxnOps, 0, maxPayload)
+	n := 0
+	for _, r := range batch {
+		n += len(r.ops)
+	}
+	ops := make(api.KVTxnOps, 0, n)
 	for _, r := range batch {
 		ops = append(ops, r.ops...)
 	}

@@ -10,7 +10,8 @@ import (
 
 // For the tests of package consul_test.
 const (
-	MaxPayload     = maxPayload
+	MaxPayload     = maxOps - reservedOps
+	FewPayload     = fewOps - reservedOps
 	MaxInline      = maxInline
 	MaxLargeChecks = maxLargeChecks
 	SplitAt        = splitAt

@@ -84,7 +84,7 @@ func (s *Store) gathered(g *glance) error {
 	}
 	if s.gather.begins(g) {
 		s.tasks.Go(func() {
-			for all := s.gather.next(); len(all) > 0; all = s.gather.next() {
+			for all := s.gather.next(s.ops()); len(all) > 0; all = s.gather.next(s.ops()) {
 				s.glanceAt(all)
 			}
 		})
@@ -104,9 +104,10 @@ func (w *gather) begins(g *glance) bool {
 	return false
 }
 
-// next takes those that go together, by what they ask; none: there is nobody left.
+// next takes those that go together, by what they ask, in most operations; none:
+// there is nobody left.
 // Who has given up is forgotten: after an outage there may be many.
-func (w *gather) next() (groups [][]*glance) {
+func (w *gather) next(most int) (groups [][]*glance) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ops, weight, taken := 1, 0, 0 // one for the redo entries
@@ -121,7 +122,7 @@ func (w *gather) next() (groups [][]*glance) {
 			taken++
 			continue
 		}
-		if len(groups) > 0 && (ops+len(g.ops) > maxOps || weight+g.weight > lookMost) {
+		if len(groups) > 0 && (ops+len(g.ops) > most || weight+g.weight > lookMost) {
 			break
 		}
 		at[g.key] = len(groups)

@@ -58,7 +58,7 @@ func TestGather(t *testing.T) {
 			t.Errorf("%s: %d go out at once, not %d", name, begun, want)
 		}
 		var got []int
-		for groups := w.next(); len(groups) > 0; groups = w.next() {
+		for groups := w.next(maxOps); len(groups) > 0; groups = w.next(maxOps) {
 			got = append(got, len(groups))
 		}
 		if fmt.Sprint(got) != fmt.Sprint(tt.want) || w.waiting != nil {

@@ -102,7 +102,7 @@ func (l *lane) send(deadline time.Time, ops api.KVTxnOps) (revision uint64, fail
 			return 0, nil, "", err
 		}
 		sent = l.s.newMark().String()
-		head := append(make(api.KVTxnOps, 0, maxOps), &api.KVTxnOp{Verb: api.KVCAS, Key: l.name, Index: l.index, Value: []byte(sent)})
+		head := append(make(api.KVTxnOps, 0, len(ops)+reservedOps), &api.KVTxnOp{Verb: api.KVCAS, Key: l.name, Index: l.index, Value: []byte(sent)})
 		if fence != nil {
 			head = append(head, fence)
 		}
@@ -134,6 +134,8 @@ func (l *lane) send(deadline time.Time, ops api.KVTxnOps) (revision uint64, fail
 func (l *lane) after(ctx context.Context, cause error, sent string) (revision uint64, settled bool, err error) {
 	switch {
 	case errors.Is(cause, errMoved):
+	case l.s.tooMany(cause):
+		return 0, false, fmt.Errorf("%w: %w", cause, store.ErrUndecided)
 	case classify(cause) == faultFinal:
 		return 0, false, explain(cause)
 	default:

@@ -17,19 +17,19 @@ const (
 )
 
 // checkLarge refuses what cannot be committed whole.
-func (r *request) checkLarge() error {
+func (r *request) checkLarge(payload int) error {
 	written := make(map[string]bool, len(r.writes))
 	for i := range r.writes {
 		written[r.writes[i].name] = true
 	}
 	for name := range r.checks {
 		if !written[name] {
-			return fmt.Errorf("a transaction of more than %d operations or %d bytes may check only keys that it writes: %w", maxPayload, maxBody, messages.Invalid)
+			return fmt.Errorf("a transaction of more than %d operations or %d bytes may check only keys that it writes: %w", payload, maxBody, messages.Invalid)
 		}
 	}
 	if len(r.checks) > maxLargeChecks {
 		return fmt.Errorf("a transaction of more than %d operations or %d bytes may check %d keys, not %d: %w",
-			maxPayload, maxBody, maxLargeChecks, len(r.checks), messages.Invalid)
+			payload, maxBody, maxLargeChecks, len(r.checks), messages.Invalid)
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func (s *Store) large(l *lane, r *request) {
 func (s *Store) uploadValues(r *request) (guards map[string]*api.KVTxnOp, err error) {
 	guards = map[string]*api.KVTxnOp{}
 	long := maxInline
-	if len(r.writes)+len(r.checks) > maxPayload/2 || r.total() > maxBody/2 {
+	if len(r.writes)+len(r.checks) > s.payload()/2 || r.total() > maxBody/2 {
 		long = maxSwitched
 	}
 	for i := range r.writes {
@@ -138,7 +138,7 @@ func (s *Store) plan(r *request, guards map[string]*api.KVTxnOp) *plan {
 		}
 	}
 	whole.ops = append(whole.ops, r.checkOps()...)
-	if len(whole.ops) <= maxPayload && body <= maxBody {
+	if len(whole.ops) <= s.payload() && body <= maxBody {
 		return whole
 	}
 	return part

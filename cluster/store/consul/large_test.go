@@ -70,6 +70,7 @@ func leftOver(t *testing.T, prefix string, folders ...string) (names []string) {
 func TestLarge(t *testing.T) {
 	for name, tt := range map[string]struct{ writes, bytes int }{
 		"just fits":        {consul.MaxPayload, 10},
+		"fits an older":    {consul.FewPayload, 10},
 		"one more":         {consul.MaxPayload + 1, 10},
 		"few but long":     {30, 20_000},
 		"longer":           {3, consul.MaxInline + 1},
@@ -165,8 +166,8 @@ func TestLargeWriterDies(t *testing.T) {
 		t.Run(fmt.Sprint(decided), func(t *testing.T) {
 			c := consul.Config{Address: sharedConsul(t).Addr(), Prefix: folder()}
 			s := open(t, c)
-			rev := mustCommit(t, s, wide(100, 0, []byte("old")))
-			txn := wide(100, rev, []byte("new"))
+			rev := mustCommit(t, s, wide(150, 0, []byte("old")))
+			txn := wide(150, rev, []byte("new"))
 			txn.Writes[50].Value = bytes.Repeat([]byte("n"), consul.MaxInline+1)
 			if err := s.DieDeciding(txn, decided); err != nil {
 				t.Fatal(err)

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	maxPieces = maxOps - 2 // in one look, beside the marker and the redo entries
-	listLooks = 3          // at a list that takes several transactions, for two that agree
+	besidePieces = 2 // operations of a look: the marker and the redo entries
+	listLooks    = 3 // at a list that takes several transactions, for two that agree
 )
 
 // List is store.Store's. Consul lists whole folders only, so a folder is first
@@ -87,7 +87,7 @@ func same(a, b api.KVPairs) bool {
 
 // page reads pieces until there are enough entries.
 func (l *lister) page() (pairs api.KVPairs, more bool, looks int, err error) {
-	after, last, width := l.after, false, maxPieces
+	after, last, width := l.after, false, l.s.ops()-besidePieces
 	for !last && len(pairs) <= l.limit {
 		var pieces []piece
 		if pieces, last, err = l.pieces(after, l.limit+1-len(pairs), width); err != nil {

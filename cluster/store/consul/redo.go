@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxChunkWrites = maxOps - 3 // beside the guard of the chunk and its delete
+	maxChunkWrites = fewOps - 3 // beside the guard of the chunk and its delete
 	maxChunks      = store.MaxTxnWrites
 )
 

@@ -9,17 +9,6 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/store"
 )
 
-// Limits of one Consul transaction. Consul's own are 64 operations (newer ones
-// take 128) and 512 KiB of JSON with values in base64.
-const (
-	maxOps      = 64
-	reservedOps = 2 // the lane and the fence
-	maxPayload  = maxOps - reservedOps
-	maxBody     = 400 << 10 // bytes of JSON
-	opOverhead  = 160       // bytes of JSON around a key and a value
-	maxInline   = 96 << 10  // bytes of a value that stands in its entry
-)
-
 // request is one store transaction on its way.
 type request struct {
 	ops      api.KVTxnOps
@@ -46,7 +35,7 @@ type write struct {
 
 // Cheap is store.Sized's: what goes out in one Consul transaction. Larger ones take
 // half a dozen, and every value twice.
-func (s *Store) Cheap() (writes, bytes int) { return maxPayload, maxBody / 2 }
+func (s *Store) Cheap() (writes, bytes int) { return s.payload(), maxBody / 2 }
 
 func bodySize(name string, value int) int { return opOverhead + 2*len(name) + (value+2)/3*4 }
 
@@ -89,8 +78,8 @@ func (s *Store) newRequest(txn store.Txn, done func(uint64, error)) *request {
 
 func (s *Store) name(key string) string { return s.root + dataFolder + escape(key) }
 
-// large says whether r takes more than one Consul transaction.
-func (r *request) large() bool {
+// large says whether r takes more than one Consul transaction of so many operations.
+func (r *request) large(payload int) bool {
 	ops, body := 0, 0
 	for _, w := range r.writes {
 		if len(w.head.value) > maxInline {
@@ -105,7 +94,7 @@ func (r *request) large() bool {
 	for name := range r.checks {
 		body += bodySize(name, 0)
 	}
-	return ops+len(r.checks) > maxPayload || body > maxBody
+	return ops+len(r.checks) > payload || body > maxBody
 }
 
 // build makes the operations of a request that fits into one transaction.

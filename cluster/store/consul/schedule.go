@@ -30,7 +30,7 @@ func (s *Store) Commit(ctx context.Context, txn store.Txn) (uint64, error) {
 }
 
 // Submit is store.Submitter's. The largest transaction is the contract's; but
-// one of more than 62 operations or 400 KiB may check at most maxLargeChecks
+// one of more operations than Consul takes (62, or 126) or 400 KiB may check at most maxLargeChecks
 // keys, all of which it must write.
 func (s *Store) Submit(txn store.Txn, done func(revision uint64, err error)) {
 	if err := store.CheckTxn(txn); err != nil {
@@ -42,8 +42,8 @@ func (s *Store) Submit(txn store.Txn, done func(revision uint64, err error)) {
 		done(0, store.ErrStale)
 		return
 	}
-	if r.large() {
-		if err := r.checkLarge(); err != nil {
+	if payload := s.payload(); r.large(payload) {
+		if err := r.checkLarge(payload); err != nil {
 			done(0, err)
 			return
 		}
@@ -60,13 +60,16 @@ func (s *Store) Submit(txn store.Txn, done func(revision uint64, err error)) {
 	s.mu.RUnlock()
 }
 
-const partial = 2
+// partial is how many transactions may be under way for another to go out that is
+// not full.
+const partial = 1
 
 // scheduler is the state of the one goroutine that decides what goes out next.
 // Requests that touch the same key go out in the order in which they came, the
 // next one after the one before is answered. It packs what is ready whenever a
 // lane is free; but a transaction that is not full waits while `partial` others
-// are under way, for a transaction costs Consul as much as thirty operations.
+// are under way, for a transaction costs Consul as much as thirty operations: with
+// two instead of one, a third more went out under load.
 type scheduler struct {
 	s       *Store
 	holders map[string][]*request // by key; the first holds it, the others wait
@@ -83,7 +86,7 @@ func (s *Store) schedule() {
 	defer expiry.Stop()
 	for queue != nil || c.out > 0 || len(c.ready) > 0 {
 		var lanes chan *lane
-		if len(c.ready) >= maxPayload || len(c.ready) > 0 && c.out < partial {
+		if len(c.ready) >= c.s.payload() || len(c.ready) > 0 && c.out < partial {
 			lanes = s.lanes
 		}
 		select {
@@ -109,7 +112,7 @@ func (s *Store) schedule() {
 
 // fill takes what has been submitted meanwhile.
 func (c *scheduler) fill(queue chan *request) chan *request {
-	for len(c.ready) < maxOps {
+	for len(c.ready) < c.s.ops() {
 		select {
 		case r, open := <-queue:
 			if !open {
@@ -153,14 +156,14 @@ func (c *scheduler) release(r *request) {
 // dispatch sends what fits into one transaction, or one large request.
 func (c *scheduler) dispatch(l *lane) {
 	var batch []*request
-	ops, body, taken := 0, 0, 0
+	payload, ops, body, taken := c.s.payload(), 0, 0, 0
 	for _, r := range c.ready {
 		if r.answered {
 			taken++
 			c.release(r)
 			continue
 		}
-		if len(batch) > 0 && (r.ops == nil || ops+len(r.ops) > maxPayload || body+r.body > maxBody) {
+		if len(batch) > 0 && (r.ops == nil || ops+len(r.ops) > payload || body+r.body > maxBody) {
 			break
 		}
 		taken++
