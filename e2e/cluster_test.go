@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -76,12 +77,11 @@ func (c *trio) nodeArgs(name, data string) []string {
 // process is started again.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := consultest.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
 }
 
 func (c *trio) start(n *cloud) {
@@ -148,8 +148,11 @@ func TestCluster(t *testing.T) {
 	}
 	<-killed
 	c.start(c.nodes[2])
-	if out, err := c.nodes[2].run(ctx, binary, "cluster", "status", "-o", "json"); err != nil || strings.Count(out, `"state": "up"`) != clusterNodes {
-		t.Errorf("status: %v\n%s", err, out)
+	if err := eventually(ctx, "all are up again", func() (bool, error) {
+		out, err := c.nodes[2].run(ctx, binary, "cluster", "status", "-o", "json")
+		return err == nil && strings.Count(out, `"state": "up"`) == clusterNodes, fmt.Errorf("%v\n%s", err, out)
+	}); err != nil {
+		t.Error(err)
 	}
 	c.corrupt(ctx, t)
 }
@@ -217,8 +220,11 @@ func (c *trio) corrupt(ctx context.Context, t *testing.T) {
 	if nova, err = c.nodes[0].compute(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := servers.Get(ctx, nova, found[0].ID).Extract(); !gophercloud.ResponseCodeIs(err, http.StatusInternalServerError) {
-		t.Errorf("a server whose record is nonsense: %v", err)
+	if err := eventually(ctx, "a server whose record is nonsense is an internal error", func() (bool, error) {
+		_, err := servers.Get(ctx, nova, found[0].ID).Extract() // until all nodes agree it may be unavailable
+		return gophercloud.ResponseCodeIs(err, http.StatusInternalServerError), err
+	}); err != nil {
+		t.Error(err)
 	}
 	logged := ""
 	for _, n := range c.nodes {

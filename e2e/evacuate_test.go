@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestEvacuate drives an evacuation with the unmodified client of the distribution:
@@ -17,6 +21,8 @@ func TestEvacuate(t *testing.T) {
 		}
 		t.Skip("openstack is not installed")
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
 	disks := t.TempDir()
 	c := newCloud(t, "--driver", "sim", "--sim-hosts", "2", "--instances-shared", disks)
 	image := filepath.Join(t.TempDir(), "image")
@@ -29,7 +35,7 @@ func TestEvacuate(t *testing.T) {
 		if command[0] == "troupe" {
 			program, command = binary, command[1:]
 		}
-		out, err := c.run(t.Context(), program, command...)
+		out, err := c.run(ctx, program, command...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,18 +50,18 @@ func TestEvacuate(t *testing.T) {
 	run("", "troupe", "image", "create", "img", "--file", image)
 	run("ACTIVE", "troupe", "server", "create", "web", "--image", "img", "--flavor", "t1.micro", "--wait")
 	first := on()
-	if out, err := c.run(t.Context(), "openstack", "--os-compute-api-version", "2.90", "server", "evacuate", "web"); err == nil {
+	if out, err := c.run(ctx, "openstack", "--os-compute-api-version", "2.90", "server", "evacuate", "web"); err == nil {
 		t.Errorf("evacuated from a host that is up:\n%s", out)
 	}
 	run("", "--os-compute-api-version", "2.11", "compute", "service", "set", "--down", first, "nova-compute")
 	run("down", "compute", "service", "list", "--host", first, "-f", "value", "-c", "State")
 	// Debian 12's client asks well, and then stumbles over its own library's answer.
-	out, err := c.run(t.Context(), "openstack", "--os-compute-api-version", "2.90", "server", "evacuate", "web")
+	out, err := c.run(ctx, "openstack", "--os-compute-api-version", "2.90", "server", "evacuate", "web")
 	if err != nil && !strings.Contains(err.Error(), "TupleWithMeta") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	err = eventually(t.Context(), "the server is ACTIVE elsewhere", func() (bool, error) {
-		out, err := c.run(t.Context(), binary, "server", "list", "-o", "json")
+	err = eventually(ctx, "the server is ACTIVE elsewhere", func() (bool, error) {
+		out, err := c.run(ctx, binary, "server", "list", "-o", "json")
 		return strings.Contains(out, `"ACTIVE"`) && !strings.Contains(out, `"`+first+`"`), err
 	})
 	if err != nil {
@@ -78,7 +84,10 @@ func TestEvacuate(t *testing.T) {
 	}
 	run("", "troupe", "server", "reboot", "web", "--hard", "--wait")
 	run("", "troupe", "server", "delete", "web", "--wait")
-	if left, _ := filepath.Glob(filepath.Join(disks, ".owners", "*")); len(left) > 0 {
-		t.Errorf("disks are left: %v", left)
+	if err := eventually(ctx, "no disk is left", func() (bool, error) {
+		left, err := filepath.Glob(filepath.Join(disks, ".owners", "*"))
+		return len(left) == 0, errors.Join(err, fmt.Errorf("left: %v", left))
+	}); err != nil {
+		t.Error(err)
 	}
 }

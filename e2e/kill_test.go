@@ -234,7 +234,7 @@ func (k *killing) settled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(k.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(k.ctx, 3*time.Minute)
 	defer cancel()
 	err = eventually(ctx, "everything settles", func() (bool, error) {
 		pages, err := servers.List(c, servers.ListOpts{}).AllPages(ctx)

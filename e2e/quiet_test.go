@@ -28,7 +28,7 @@ func TestQuiet(t *testing.T) {
 	}
 	base := strings.TrimSuffix(auth.IdentityEndpoint, "/identity/v3")
 	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": "troupe_commits_total"} {
-		answer, err := (&http.Client{Timeout: 10 * time.Second}).Get(base + path)
+		answer, err := (&http.Client{Timeout: time.Minute}).Get(base + path)
 		if err != nil {
 			t.Fatal(err)
 		}

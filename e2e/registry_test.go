@@ -51,7 +51,7 @@ func (u *registryUser) do(node int, method, path string, form url.Values, header
 // written or who has just died may take a moment to be known.
 func (u *registryUser) want(part string, node int, method, path string, form url.Values) {
 	u.t.Helper()
-	ctx, cancel := context.WithTimeout(u.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(u.ctx, time.Minute)
 	defer cancel()
 	for {
 		body, err := u.do(node, method, path, form)

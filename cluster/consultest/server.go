@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -182,31 +181,6 @@ func (c *Cluster) Wipe(ctx context.Context) error {
 		}
 	}
 	return c.WaitLeader(ctx)
-}
-
-// FreePorts are n loopback ports that nobody listens on now, for TCP and UDP.
-func FreePorts(n int) ([]int, error) {
-	var ports []int
-	for range 20 * n {
-		if len(ports) == n {
-			break
-		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = l.Close() }() // held until all are found
-		u, err := net.ListenPacket("udp", l.Addr().String())
-		if err != nil {
-			continue
-		}
-		defer func() { _ = u.Close() }()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	if len(ports) < n {
-		return nil, fmt.Errorf("%d free ports of %d found", len(ports), n)
-	}
-	return ports, nil
 }
 
 // findBinary asks the script of the checkout that this process runs in, if it

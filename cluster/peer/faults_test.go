@@ -60,7 +60,7 @@ func TestBroken(t *testing.T) {
 // what is now, not what was.
 func TestNobody(t *testing.T) {
 	w := newWorld(t)
-	a, b := w.node("a", &handler{}), w.node("b", &handler{})
+	a, b := w.node("a", &handler{}), w.lasting("b")
 	to := b.Self()
 	w.mustEcho(a, to)
 	stop(b)

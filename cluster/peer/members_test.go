@@ -43,7 +43,7 @@ func TestRetain(t *testing.T) {
 // was meant for the one before is not given to it.
 func TestRestart(t *testing.T) {
 	w := newWorld(t)
-	a, b := w.node("a", &handler{}), w.node("b", &handler{})
+	a, b := w.node("a", &handler{}), w.lasting("b")
 	before := b.Self()
 	w.mustEcho(a, before)
 	stop(b)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
+	"github.com/troupe-cloud/troupe/cluster/consultest"
 	"github.com/troupe-cloud/troupe/cluster/peer"
 	"github.com/troupe-cloud/troupe/cluster/pki/pkitest"
 	"github.com/troupe-cloud/troupe/cluster/view"
@@ -73,6 +74,18 @@ func stop(s *peer.Server) {
 }
 
 func (w *world) node(name string, h peer.Handler) *peer.Server { return w.listen(w.config(name, h)) }
+
+// lasting is a node at an address that it, or another, can have again.
+func (w *world) lasting(name string) *peer.Server {
+	w.t.Helper()
+	ports, err := consultest.FreePorts(1)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c := w.config(name, &handler{})
+	c.Self.Address = fmt.Sprintf("127.0.0.1:%d", ports[0])
+	return w.listen(c)
+}
 
 func (w *world) client(name string, h peer.Handler) *peer.Dialer {
 	w.t.Helper()

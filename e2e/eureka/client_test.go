@@ -23,7 +23,7 @@ type seen struct {
 // Leases of the tests: who is alive renews each second.
 const (
 	renewEvery = time.Second
-	leaseTime  = 5 * time.Second
+	leaseTime  = 10 * time.Second
 )
 
 // client is one of the clients, with one instance.
@@ -39,7 +39,7 @@ type client interface {
 
 const (
 	// patience is how long anything may take.
-	patience = 60 * time.Second
+	patience = 2 * time.Minute
 	// look is how often what tells nobody of its changes is looked at.
 	look = 200 * time.Millisecond
 )

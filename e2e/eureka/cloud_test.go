@@ -75,7 +75,7 @@ type cloud struct {
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
 	dir := t.TempDir()
-	c := &cloud{t: t, data: filepath.Join(dir, "data"), address: "127.0.0.1:0", log: filepath.Join(dir, "log")}
+	c := &cloud{t: t, data: filepath.Join(dir, "data"), address: "127.0.0.1:" + freePort(t), log: filepath.Join(dir, "log")}
 	c.start()
 	t.Cleanup(func() {
 		c.kill()

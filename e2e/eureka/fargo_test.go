@@ -24,7 +24,7 @@ type fargoClient struct {
 
 func newFargo(t *testing.T, c *cloud, s server, asJSON bool) client {
 	f := &fargoClient{t: t, conn: fargo.NewConn(c.eureka("/eureka/v2")), stop: make(chan struct{}), stopped: make(chan struct{})}
-	f.conn.UseJson, f.conn.Timeout = asJSON, 5*time.Second
+	f.conn.UseJson, f.conn.Timeout = asJSON, 30*time.Second
 	f.instance = fargo.Instance{
 		InstanceId: s.host + ":" + s.app, HostName: s.host, App: s.app, IPAddr: s.ip, VipAddress: strings.ToLower(s.app),
 		Port: s.port, PortEnabled: true, Status: fargo.UP, DataCenterInfo: fargo.DataCenterInfo{Name: fargo.MyOwn},

@@ -80,7 +80,7 @@ type cloud struct {
 
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
-	c := &cloud{t: t, data: t.TempDir(), listen: "127.0.0.1:0", log: &tail{}}
+	c := &cloud{t: t, data: t.TempDir(), listen: "127.0.0.1:" + freePort(t), log: &tail{}}
 	c.start()
 	t.Cleanup(func() {
 		c.kill()
