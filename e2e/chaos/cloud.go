@@ -180,7 +180,9 @@ type cloud struct {
 	mounts  []string
 	http    *http.Client
 	token   string
-	project string
+	// of the registry
+	registryToken string
+	project       string
 }
 
 // newCloud starts everything; what it returns has to be closed, also with an error.
@@ -202,7 +204,10 @@ func newCloud(ctx context.Context, dir, binary, consul string) (*cloud, error) {
 	if err := c.startNodes(); err != nil {
 		return c, err
 	}
-	return c, c.login(ctx)
+	if err := c.login(ctx); err != nil {
+		return c, err
+	}
+	return c, c.enter(ctx)
 }
 
 func (c *cloud) startConsul(ctx context.Context, consul string) error {
@@ -278,6 +283,7 @@ func (c *cloud) startNodes() error {
 		m := &machine{Host: h, said: "is ready", log: filepath.Join(c.dir, h.Name+".log"), args: []string{
 			c.binary, "node", "--name", h.Name, "--consul", c.consulAddress(), "--data", data,
 			"--bind", fmt.Sprintf("%s:%d", h.IP, peerPort), "--listen", fmt.Sprintf("%s:%d", h.IP, apiPort),
+			"--registry-listen", fmt.Sprintf("%s:%d", h.IP, registryPort),
 			"--image-free", "0", "--driver", "sim", "--sim-hosts", fmt.Sprint(simHosts), "--log-level", "info",
 		}}
 		if i == 0 {

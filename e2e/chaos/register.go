@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	registers = 6 // servers, each with one register at a time
-	writers   = 6 // users of them, at once
-	mixed     = 4 // of those write too; the others go on to read while writes wait
+	registered = 6 // servers, each with one register at a time
+	writers    = 6 // users of them, at once
+	mixed      = 4 // of those write too; the others go on to read while writes wait
 	// registerTimeout is after how long a user gives a node up and asks another.
 	registerTimeout = 2 * time.Second
 	checkAtMost     = 60 * time.Second
@@ -31,6 +31,48 @@ const (
 	// Of a history that is wrong, so many operations are printed on each side.
 	shownOperations = 24
 )
+
+// register is what holds registers, each under a key of its own.
+type register interface {
+	String() string
+	// write and read may end with errUnknown, or with refused; of a register that
+	// was never written with refused 404.
+	write(ctx context.Context, node int, key, value string) error
+	read(ctx context.Context, node int, key string) (string, error)
+}
+
+// metadata is that of a server.
+type metadata struct {
+	c  *cloud
+	id string
+}
+
+func (m metadata) String() string { return m.id }
+
+func (m metadata) path(key string) string {
+	return "/compute/v2.1/servers/" + m.id + "/metadata/" + key
+}
+
+func (m metadata) write(ctx context.Context, node int, key, value string) error {
+	return m.c.call(ctx, node, http.MethodPut, m.path(key), map[string]any{"meta": map[string]string{key: value}}, nil)
+}
+
+func (m metadata) read(ctx context.Context, node int, key string) (string, error) {
+	var answer struct{ Meta map[string]string }
+	err := m.c.call(ctx, node, http.MethodGet, m.path(key), nil, &answer)
+	return answer.Meta[key], err
+}
+
+// registers are the metadata of those servers, and configs.
+func (c *cloud) registers(ids []string) (all []register) {
+	for _, id := range ids {
+		all = append(all, metadata{c, id})
+	}
+	for i := range configs {
+		all = append(all, configKey{c, fmt.Sprintf("config-%d", i)})
+	}
+	return all
+}
 
 // operation is one use of a register.
 type operation struct {
@@ -157,47 +199,39 @@ func unexplained(all []porcupine.Operation, info porcupine.LinearizationInfo) st
 	return out.String()
 }
 
-// useRegisters writes and reads metadata of servers, through all nodes, until ctx ends.
-func (c *cloud) useRegisters(ctx context.Context, user int, ids []string, h *history, watch *outages) {
+// useRegisters writes and reads registers, through all nodes, until ctx ends.
+func (c *cloud) useRegisters(ctx context.Context, user int, all []register, h *history, watch *outages) {
 	dice := rand.New(rand.NewPCG(uint64(user), 7))
-	generation := map[string]int{}
+	generation := make([]int, len(all))
 	for n := 0; ctx.Err() == nil; n++ {
-		id, node := ids[dice.IntN(len(ids))], dice.IntN(members)
-		key := fmt.Sprintf("r%d", generation[id])
-		op := operation{register: id + "/" + key, write: user < mixed && dice.IntN(2) == 0, value: fmt.Sprintf("%d-%d", user, n)}
+		i, node := dice.IntN(len(all)), dice.IntN(members)
+		key := fmt.Sprintf("r%d", generation[i])
+		op := operation{register: all[i].String() + "/" + key, write: user < mixed && dice.IntN(2) == 0, value: fmt.Sprintf("%d-%d", user, n)}
 		if h.worn(op.register) {
-			generation[id]++
+			generation[i]++
 			continue
 		}
 		began := time.Now()
 		asking, cancel := context.WithTimeout(ctx, registerTimeout)
 		if op.write {
-			err := c.call(asking, node, http.MethodPut, "/compute/v2.1/servers/"+id+"/metadata/"+key,
-				map[string]any{"meta": map[string]string{key: op.value}}, nil)
-			if _, no := err.(refused); no {
+			err := all[i].write(asking, node, key, op.value)
+			if err == nil || errors.Is(err, errUnknown) {
+				h.add(user, op, began, "", err == nil)
+			} else {
 				watch.odd(fmt.Errorf("write %s: %w", op.register, err))
-				cancel()
-				continue
 			}
-			h.add(user, op, began, "", err == nil)
 		} else {
-			var answer struct{ Meta map[string]string }
-			err := c.call(asking, node, http.MethodGet, "/compute/v2.1/servers/"+id+"/metadata/"+key, nil, &answer)
+			value, err := all[i].read(asking, node, key)
 			switch {
 			case err == nil:
-				h.add(user, op, began, answer.Meta[key], true)
+				h.add(user, op, began, value, true)
 			case isRefused(err, http.StatusNotFound):
 				h.add(user, op, began, "", true) // nobody has written it yet
-			default:
-				if _, no := err.(refused); no {
-					watch.odd(fmt.Errorf("read %s: %w", op.register, err))
-				}
+			case !errors.Is(err, errUnknown):
+				watch.odd(fmt.Errorf("read %s: %w", op.register, err))
 			}
 		}
 		cancel()
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Duration(5+dice.IntN(30)) * time.Millisecond):
-		}
+		sleep(ctx, time.Duration(5+dice.IntN(30))*time.Millisecond)
 	}
 }
