@@ -102,7 +102,7 @@ func dial(t *testing.T, settings ...http2.Setting) *raw {
 	r.fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	r.enc = hpack.NewEncoder(&r.buf)
 	_ = r.fr.WriteSettings(settings...)
-	_ = r.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = r.conn.SetDeadline(time.Now().Add(time.Minute))
 	return r
 }
 

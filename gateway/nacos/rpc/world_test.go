@@ -157,7 +157,7 @@ func (p *tester) read() {
 
 // raw sends bytes and returns the class and the body of the answer.
 func (p *tester) raw(b []byte) (string, []byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var out payload
 	if err := p.tcp.Invoke(ctx, "/Request/request", b, &out); err != nil {
@@ -197,7 +197,7 @@ func (p *tester) must(kind, body string) map[string]any {
 // hear waits for a push of that kind; others are passed over.
 func (p *tester) hear(kind string) map[string]any {
 	p.t.Helper()
-	wait := time.NewTimer(20 * time.Second)
+	wait := time.NewTimer(time.Minute)
 	defer wait.Stop()
 	for {
 		select {
@@ -227,7 +227,7 @@ func (p *tester) hearHosts(n int) map[string]any {
 
 func (p *tester) eventually(what string, is func() bool) {
 	p.t.Helper()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(time.Minute)
 	for !is() {
 		if time.Now().After(end) {
 			p.t.Fatalf("never: %s", what)
