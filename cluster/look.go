@@ -66,7 +66,7 @@ func (c *Client) Look(to actors.Ref, m proto.Message, request string) (answer pr
 	if err != nil {
 		return nil, err, true
 	}
-	if len(turn.Effects) != 1 {
+	if turn.Changed || turn.Memory || len(turn.Effects) != 1 { // more than an answer is the grain's own to do
 		return nil, nil, false
 	}
 	said, ok := turn.Effects[0].(actors.Reply)
