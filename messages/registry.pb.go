@@ -410,6 +410,7 @@ func (x *RegisterEndpoints) GetEndpoints() []*Endpoint {
 type EndpointsRegistered struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Revision      int64                  `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"` // of the service now
+	Created       bool                   `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`   // there was no such service before
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -449,6 +450,13 @@ func (x *EndpointsRegistered) GetRevision() int64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *EndpointsRegistered) GetCreated() bool {
+	if x != nil {
+		return x.Created
+	}
+	return false
 }
 
 // DeregisterEndpoints removes endpoints; absent ones are no error.
@@ -534,7 +542,10 @@ type UpdateEndpoints struct {
 	StatusOverride  *string                `protobuf:"bytes,8,opt,name=status_override,json=statusOverride,proto3,oneof" json:"status_override,omitempty"`
 	PersistentOnly  bool                   `protobuf:"varint,9,opt,name=persistent_only,json=persistentOnly,proto3" json:"persistent_only,omitempty"`
 	EphemeralOnly   bool                   `protobuf:"varint,10,opt,name=ephemeral_only,json=ephemeralOnly,proto3" json:"ephemeral_only,omitempty"`
-	Status          *string                `protobuf:"bytes,11,opt,name=status,proto3,oneof" json:"status,omitempty"` // only of endpoints that have one, else Invalid
+	Status          *string                `protobuf:"bytes,11,opt,name=status,proto3,oneof" json:"status,omitempty"`                                          // only of endpoints that have one, else Invalid
+	BeatIntervalMs  *int64                 `protobuf:"varint,12,opt,name=beat_interval_ms,json=beatIntervalMs,proto3,oneof" json:"beat_interval_ms,omitempty"` // 0: the default, as in Endpoint
+	BeatTimeoutMs   *int64                 `protobuf:"varint,13,opt,name=beat_timeout_ms,json=beatTimeoutMs,proto3,oneof" json:"beat_timeout_ms,omitempty"`
+	DeleteTimeoutMs *int64                 `protobuf:"varint,14,opt,name=delete_timeout_ms,json=deleteTimeoutMs,proto3,oneof" json:"delete_timeout_ms,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -644,6 +655,27 @@ func (x *UpdateEndpoints) GetStatus() string {
 		return *x.Status
 	}
 	return ""
+}
+
+func (x *UpdateEndpoints) GetBeatIntervalMs() int64 {
+	if x != nil && x.BeatIntervalMs != nil {
+		return *x.BeatIntervalMs
+	}
+	return 0
+}
+
+func (x *UpdateEndpoints) GetBeatTimeoutMs() int64 {
+	if x != nil && x.BeatTimeoutMs != nil {
+		return *x.BeatTimeoutMs
+	}
+	return 0
+}
+
+func (x *UpdateEndpoints) GetDeleteTimeoutMs() int64 {
+	if x != nil && x.DeleteTimeoutMs != nil {
+		return *x.DeleteTimeoutMs
+	}
+	return 0
 }
 
 type EndpointsUpdated struct {
@@ -2197,14 +2229,15 @@ const file_registry_proto_rawDesc = "" +
 	"\x11RegisterEndpoints\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x12\x18\n" +
 	"\areplace\x18\x02 \x01(\bR\areplace\x12.\n" +
-	"\tendpoints\x18\x03 \x03(\v2\x10.troupe.EndpointR\tendpoints\"1\n" +
+	"\tendpoints\x18\x03 \x03(\v2\x10.troupe.EndpointR\tendpoints\"K\n" +
 	"\x13EndpointsRegistered\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\x03R\brevision\"\xae\x01\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x18\n" +
+	"\acreated\x18\x02 \x01(\bR\acreated\"\xae\x01\n" +
 	"\x13DeregisterEndpoints\x12\x14\n" +
 	"\x05owner\x18\x01 \x01(\tR\x05owner\x121\n" +
 	"\tendpoints\x18\x02 \x03(\v2\x13.troupe.EndpointKeyR\tendpoints\x12'\n" +
 	"\x0fpersistent_only\x18\x03 \x01(\bR\x0epersistentOnly\x12%\n" +
-	"\x0eephemeral_only\x18\x04 \x01(\bR\rephemeralOnly\"\xd3\x04\n" +
+	"\x0eephemeral_only\x18\x04 \x01(\bR\rephemeralOnly\"\x9f\x06\n" +
 	"\x0fUpdateEndpoints\x12'\n" +
 	"\x04keys\x18\x01 \x03(\v2\x13.troupe.EndpointKeyR\x04keys\x12\x1b\n" +
 	"\x06weight\x18\x02 \x01(\x01H\x00R\x06weight\x88\x01\x01\x12\x1d\n" +
@@ -2217,7 +2250,10 @@ const file_registry_proto_rawDesc = "" +
 	"\x0fpersistent_only\x18\t \x01(\bR\x0epersistentOnly\x12%\n" +
 	"\x0eephemeral_only\x18\n" +
 	" \x01(\bR\rephemeralOnly\x12\x1b\n" +
-	"\x06status\x18\v \x01(\tH\x04R\x06status\x88\x01\x01\x1a>\n" +
+	"\x06status\x18\v \x01(\tH\x04R\x06status\x88\x01\x01\x12-\n" +
+	"\x10beat_interval_ms\x18\f \x01(\x03H\x05R\x0ebeatIntervalMs\x88\x01\x01\x12+\n" +
+	"\x0fbeat_timeout_ms\x18\r \x01(\x03H\x06R\rbeatTimeoutMs\x88\x01\x01\x12/\n" +
+	"\x11delete_timeout_ms\x18\x0e \x01(\x03H\aR\x0fdeleteTimeoutMs\x88\x01\x01\x1a>\n" +
 	"\x10SetMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
@@ -2227,7 +2263,10 @@ const file_registry_proto_rawDesc = "" +
 	"\n" +
 	"\b_healthyB\x12\n" +
 	"\x10_status_overrideB\t\n" +
-	"\a_status\";\n" +
+	"\a_statusB\x13\n" +
+	"\x11_beat_interval_msB\x12\n" +
+	"\x10_beat_timeout_msB\x14\n" +
+	"\x12_delete_timeout_ms\";\n" +
 	"\x10EndpointsUpdated\x12'\n" +
 	"\x04keys\x18\x01 \x03(\v2\x13.troupe.EndpointKeyR\x04keys\"9\n" +
 	"\x0eRenewEndpoints\x12'\n" +

@@ -19,6 +19,7 @@ func register(s State, in actors.Input, m *messages.RegisterEndpoints) (State, [
 		return s, nil, err
 	}
 	w := s.edit(in)
+	created := len(m.Endpoints) > 0 && !s.exists()
 	if len(m.Endpoints) > 0 {
 		persistent := m.Endpoints[0].Persistent
 		w.join()
@@ -46,7 +47,7 @@ func register(s State, in actors.Input, m *messages.RegisterEndpoints) (State, [
 		w.own(by, named, m.Replace)
 	}
 	next, effects, err := w.done()
-	return next, append(effects, actors.Reply{Message: &messages.EndpointsRegistered{Revision: next.live.rev}}), err
+	return next, append(effects, actors.Reply{Message: &messages.EndpointsRegistered{Revision: next.live.rev, Created: created}}), err
 }
 
 func checkRegister(s State, id string, m *messages.RegisterEndpoints) error {
@@ -176,6 +177,9 @@ func (w *edit) merge(r, old, like *entry) {
 	}
 	if maps.Equal(n.Metadata, was.Metadata) {
 		n.Metadata = is.Metadata
+	}
+	if n.BeatIntervalMs == was.BeatIntervalMs && n.BeatTimeoutMs == was.BeatTimeoutMs && n.DeleteTimeoutMs == was.DeleteTimeoutMs {
+		n.BeatIntervalMs, n.BeatTimeoutMs, n.DeleteTimeoutMs = is.BeatIntervalMs, is.BeatTimeoutMs, is.DeleteTimeoutMs
 	}
 	if !looksLike(n, r.e) {
 		r.e, r.reg = n, r.e

@@ -148,6 +148,42 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// TestUpdateTimes: how an endpoint is kept alive counts from when it is changed, and
+// who registers again as before does not undo that.
+func TestUpdateTimes(t *testing.T) {
+	w := newWorld(t)
+	w.must(beatKept("x", "y"))
+	w.pass(2 * time.Second)
+	short := &messages.UpdateEndpoints{
+		Keys: keys("x"), BeatIntervalMs: proto.Int64(1000), BeatTimeoutMs: proto.Int64(3000), DeleteTimeoutMs: proto.Int64(8000),
+	}
+	w.must(short)
+	w.pass(2 * time.Second)
+	if s := w.service(); s.HealthyCount != 1 || s.EndpointCount != 2 {
+		t.Errorf("after 4 s: %v", s)
+	}
+	w.must(beatKept("x"))
+	if x := w.service().Endpoints[0]; x.Ip != "x" || x.DeleteTimeoutMs != 8000 || !x.Healthy {
+		t.Errorf("registered again: %v", x)
+	}
+	w.pass(9 * time.Second)
+	if s := w.service(); s.EndpointCount != 1 || s.Endpoints[0].Ip != "y" {
+		t.Errorf("after 8 s without a beat: %v", s)
+	}
+	w.must(&messages.UpdateEndpoints{Keys: keys("y"), BeatTimeoutMs: proto.Int64(60_000), DeleteTimeoutMs: proto.Int64(90_000)})
+	w.pass(45 * time.Second)
+	if s := w.service(); s.HealthyCount != 1 {
+		t.Errorf("after 58 of 60 s: %v", s)
+	}
+	w.pass(5 * time.Second)
+	if s := w.service(); s.HealthyCount != 0 || s.EndpointCount != 1 {
+		t.Errorf("after 61 s: %v", s)
+	}
+	if _, err := w.step(&messages.UpdateEndpoints{Keys: keys("y"), BeatTimeoutMs: proto.Int64(10)}); !errors.Is(err, ErrBeat) {
+		t.Errorf("a time-out of 10 ms: %v", err)
+	}
+}
+
 // TestLargeService: a snapshot is written in parts, and only what changed again.
 func TestLargeService(t *testing.T) {
 	w := newWorld(t)

@@ -24,6 +24,7 @@ func update(s State, in actors.Input, m *messages.UpdateEndpoints) (State, []act
 		return s, nil, err
 	}
 	answer := &messages.EndpointsUpdated{}
+	var said []uint32 // by somebody who does not beat: that is not said again
 	for _, r := range meant {
 		e, err := w.updated(r.e, m)
 		if err != nil {
@@ -36,8 +37,21 @@ func update(s State, in actors.Input, m *messages.UpdateEndpoints) (State, []act
 		next := &entry{e: e, reg: r.registered(), sum: r.sum, at: r.at}
 		w.replace(r, next, false)
 		w.keepRow(nil, next)
+		if !e.Persistent && !isServer(e) && byOperator(m) {
+			said = append(said, next.slot)
+		}
+		if !e.Persistent && e.Owner == "" { // its times may be others from now on
+			w.arm(next.slot, deadline(e, w.l.lease.get(next.slot)))
+		}
 	}
+	w.saveNow(said)
 	return w.done(actors.Reply{Message: answer})
+}
+
+// byOperator says whether an update is of what an instance does not say of itself with
+// each registration, or not so that it counts.
+func byOperator(m *messages.UpdateEndpoints) bool {
+	return m.Enabled != nil || m.Weight != nil || m.StatusOverride != nil || m.ReplaceMetadata || len(m.SetMetadata) > 0 || len(m.RemoveMetadata) > 0
 }
 
 // isStored says whether a persistent endpoint is stored as it looks: what checks have
@@ -109,6 +123,9 @@ func (w *edit) updated(old *messages.Endpoint, m *messages.UpdateEndpoints) (*me
 		}
 		e.Status = *m.Status
 	}
+	if err := setTimes(e, m); err != nil {
+		return nil, err
+	}
 	if !m.ReplaceMetadata && len(m.SetMetadata) == 0 && len(m.RemoveMetadata) == 0 {
 		return e, nil
 	}
@@ -122,4 +139,20 @@ func (w *edit) updated(old *messages.Endpoint, m *messages.UpdateEndpoints) (*me
 		delete(e.Metadata, key)
 	}
 	return e, CheckMetadata(e.Metadata)
+}
+
+// setTimes sets what an update says of how e is kept alive: ErrBeat.
+func setTimes(e *messages.Endpoint, m *messages.UpdateEndpoints) error {
+	if m.BeatIntervalMs == nil && m.BeatTimeoutMs == nil && m.DeleteTimeoutMs == nil {
+		return nil
+	}
+	for _, t := range []struct {
+		to   *int64
+		says *int64
+	}{{&e.BeatIntervalMs, m.BeatIntervalMs}, {&e.BeatTimeoutMs, m.BeatTimeoutMs}, {&e.DeleteTimeoutMs, m.DeleteTimeoutMs}} {
+		if t.says != nil {
+			*t.to = *t.says
+		}
+	}
+	return checkBeat(e)
 }

@@ -81,6 +81,7 @@ func (a *API) batch(r *api.Request, change func(*messages.UpdateEndpoints, map[s
 	if len(m.SetMetadata)+len(m.RemoveMetadata) == 0 {
 		return updatedList{Updated: []string{}}, nil
 	}
+	wire.FinishUpdate(m)
 	return a.batched(r, k, m)
 }
 

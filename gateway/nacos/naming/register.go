@@ -5,6 +5,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -101,6 +102,7 @@ func (a *API) patchPlain(r *api.Request) (api.Answer, error)   { return bareFine
 func (a *API) patchWrapped(r *api.Request) (api.Answer, error) { return fine, a.patch(r) }
 
 func (a *API) change(r *api.Request, k api.Key, m *messages.UpdateEndpoints) error {
+	wire.FinishUpdate(m)
 	_, err := cluster.Ask[*messages.EndpointsUpdated](r.Context(), a.Cloud, ref(k), m)
 	return as(err, messages.Invalid, api.InstanceError)
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,6 +91,21 @@ func Finish(grouped string, e *messages.Endpoint) {
 	e.DeleteTimeoutMs = milliseconds(e.Metadata[MetaDeleteTimeout])
 	if idGenerator(e.Metadata) == SnowflakeID {
 		e.Id = strconv.FormatInt(rand.Int64(), 10) + "#" + service.Cluster(e.Cluster) + "#" + grouped
+	}
+}
+
+// FinishUpdate fills in what an update of metadata changes of how endpoints are kept
+// alive.
+func FinishUpdate(m *messages.UpdateEndpoints) {
+	for _, t := range []struct {
+		name string
+		ms   **int64
+	}{{MetaBeatInterval, &m.BeatIntervalMs}, {MetaBeatTimeout, &m.BeatTimeoutMs}, {MetaDeleteTimeout, &m.DeleteTimeoutMs}} {
+		value, set := m.SetMetadata[t.name]
+		if set || m.ReplaceMetadata || slices.Contains(m.RemoveMetadata, t.name) {
+			ms := milliseconds(value)
+			*t.ms = &ms
+		}
 	}
 }
 
