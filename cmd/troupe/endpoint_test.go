@@ -159,7 +159,7 @@ func TestServerIsAnEndpoint(t *testing.T) {
 	if _, status := u.server(image, `{"troupe:service": "web:http"}`); status != 400 {
 		t.Errorf("a port that is none: %d", status)
 	}
-	id, status := u.server(image, `{"troupe:service": "web:8080", "troupe:drain": "1", "troupe:weight": "2"}`)
+	id, status := u.server(image, `{"troupe:service": "web:8080", "troupe:drain": "8", "troupe:weight": "2"}`)
 	if status != 202 {
 		t.Fatal(status)
 	}
