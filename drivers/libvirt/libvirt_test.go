@@ -199,7 +199,7 @@ func (r *real) metadata(t *testing.T) (from <-chan string) {
 	ln, err := r.net.Listen(t.Context(), flatnet.MetadataAddress+":80")
 	must(t, err)
 	asked := make(chan string, 10)
-	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		host, _, _ := net.SplitHostPort(q.RemoteAddr)
 		asked <- host
 		fmt.Fprintf(w, "you are %s", host)
@@ -211,7 +211,7 @@ func (r *real) metadata(t *testing.T) (from <-chan string) {
 
 const userData = `#!/bin/sh
 echo user data of $(hostname)
-timeout 10 wget -q -O - http://169.254.169.254/latest/meta-data/instance-id; echo
+timeout 120 wget -q -O - http://169.254.169.254/latest/meta-data/instance-id; echo
 ip route | sed 's/^/route /'
 echo done
 `
@@ -252,7 +252,7 @@ func TestBoot(t *testing.T) {
 	if _, err := os.Stat(r.driver.VNC(id)); err != nil {
 		t.Error(err)
 	}
-	must(t, r.driver.Stop(t.Context(), id, r.at(2), time.Minute))
+	must(t, r.driver.Stop(t.Context(), id, r.at(2), 5*time.Minute))
 	if out := r.console(t, id, "TESTIMG SHUTDOWN", 1); !strings.Contains(string(out), "TESTIMG ACPI power-button") {
 		t.Error("the guest was not asked to power off")
 	}

@@ -275,7 +275,7 @@ func (r *real) console(t *testing.T, id, text string, n int) []byte {
 		t.Fatal(err)
 	}
 	events := make([]byte, 4096)
-	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(6 * time.Minute); time.Now().Before(deadline); {
 		out, err := r.driver.Console(t.Context(), id, 0)
 		if err != nil {
 			t.Fatal(err)
