@@ -66,6 +66,27 @@ func (w *edit) save() {
 	w.l.saveAt = w.now + pause.Milliseconds()
 }
 
+// saveNow stores the chunks of some slots at once, if they are few: for what nobody
+// would say again if it were lost.
+func (w *edit) saveNow(slots []uint32) {
+	chunks := make([]int, len(slots))
+	for i, slot := range slots {
+		chunks[i] = int(slot / chunkSlots)
+	}
+	slices.Sort(chunks)
+	if chunks = slices.Compact(chunks); len(chunks) == 0 || len(chunks) > chunksPerSave {
+		return
+	}
+	w.l.dirty = slices.Clone(w.l.dirty)
+	for _, n := range chunks {
+		if n/64 < len(w.l.dirty) && w.l.dirty[n/64]>>(n%64)&1 != 0 {
+			w.l.dirty[n/64] &^= 1 << (n % 64)
+			w.l.unsaved--
+		}
+		w.saveChunk(n)
+	}
+}
+
 // saveChunk stores one chunk. Where nothing was and nothing is, nothing is stored:
 // what is committed differs, or nobody hears of it.
 func (w *edit) saveChunk(n int) {
