@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -103,7 +104,9 @@ func rollback(s State, in actors.Input, m *messages.RollbackGroup) (State, error
 	}
 	now, _ := s.Templates.Get(revisionKey(s.Target))
 	t, _ := s.Templates.Get(revisionKey(to))
-	s.Templates = s.Templates.Set(revisionKey(to), t.reads(now)) // its members read what the configs say now
+	if is := t.reads(now); s.Policy.RollOnConfig && !maps.Equal(is.Read, t.Read) {
+		return s.revise(in.Now, is), nil // configs do not go back: its members of old have read others
+	}
 	return s.rollTo(in.Now, to), nil
 }
 

@@ -235,10 +235,10 @@ func TestConfig(t *testing.T) {
 	b.say(&messages.RollbackGroup{})
 	b.serve()
 	hears(9, "c")
-	b.want("a rollback is not undone by what its members read", "settled map[in-use/2:2]")
+	b.want("a rollback is to what was, with what the configs say now", "settled map[in-use/4:2]")
 	b.say(&messages.UpdateGroup{RollOnConfig: proto.Bool(false)})
 	hears(10, "d")
-	b.want("it is not to", "settled map[in-use/2:2]")
+	b.want("it is not to", "settled map[in-use/4:2]")
 	b.say(&messages.UpdateGroup{RollOnConfig: proto.Bool(true)})
 	b.asked = nil
 	b.now = b.now.Add(steady)
@@ -248,7 +248,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("asked as project %q", m.Project)
 		} else if ok {
 			hears(10, "d")
-			b.want("it is to again", "settled map[in-use/4:2]")
+			b.want("it is to again", "settled map[in-use/5:2]")
 			return
 		}
 	}
