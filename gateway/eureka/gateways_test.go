@@ -29,6 +29,7 @@ func TestTwoGateways(t *testing.T) {
 	t.Cleanup(c.Feeds.Close)
 	t.Cleanup(c.Names.Close)
 	t.Cleanup(other.Close)
+	other.view.waits = w.api.view.waits
 	ask := func(method, path, body string) (int, string) {
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
 		r.Header.Set("Content-Type", typeJSON)

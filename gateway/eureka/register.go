@@ -56,10 +56,9 @@ func (a *API) enlist(ctx context.Context, name string, i *instance, peer, see bo
 	}
 	i.settle()
 	if was != nil {
-		if was.e.StatusOverride != "" {
-			i.Override = was.e.StatusOverride
-		}
-		if !peer && was.e.StatusOverride == "" {
+		if override := was.overridden(a.cfg.Now()); override != "" {
+			i.Override = override
+		} else if !peer {
 			i.Status = kept(i.Status, was.Status)
 		}
 	}

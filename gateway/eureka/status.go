@@ -1,6 +1,10 @@
 package eureka
 
-import "github.com/troupe-cloud/troupe/messages"
+import (
+	"time"
+
+	"github.com/troupe-cloud/troupe/messages"
+)
 
 // resolve is the status that Eureka shows: what the instance says if it does not
 // serve yet or any more, else what an operator says, else what it says.
@@ -18,6 +22,21 @@ func kept(said, before string) string {
 		return before
 	}
 	return said
+}
+
+// overrideLives is how long an override counts that nothing has asked for: that of an
+// instance which has said all the time that it is down or starting. As long as it
+// says that it is up, each renewal asks. With the instance the override goes.
+// Source: overriddenInstanceStatusMap of Eureka's AbstractInstanceRegistry.
+const overrideLives = time.Hour
+
+// overridden is what an operator has said of an instance and still counts; "":
+// nothing.
+func (x *entry) overridden(now time.Time) string {
+	if (x.Status == down || x.Status == starting) && now.Sub(time.UnixMilli(x.Updated)) > overrideLives {
+		return ""
+	}
+	return x.e.StatusOverride
 }
 
 // flags are how other dialects see a status.

@@ -40,11 +40,16 @@ type view struct {
 	whole    chan struct{} // closed when none is left; nil: nobody has asked yet
 	stop     func()
 	patient  time.Duration // wholeTime
+	waits    waits
 	failed   error         // of the last try to begin
 	retry    time.Time     // before which there is no other
 	changed  chan struct{} // closed with the next change; nil: nobody waits
 	closed   bool
 }
+
+// waits are how long requests wait for the view: readyTime until it is whole, seenTime
+// until it shows what they have changed. Tests on a busy machine wait for longer.
+type waits struct{ ready, seen time.Duration }
 
 // index finds entries by a word.
 type index map[string]map[*entry]struct{}
@@ -67,14 +72,14 @@ func newView(c Config) *view {
 		feeds: c.Feeds, names: c.Names, namespace: c.Namespace, group: c.Group, log: c.Log, now: c.Now,
 		sources: map[string]*source{}, apps: map[string]*app{}, ids: index{}, vips: index{}, svips: index{},
 		counts: map[string]int{}, missed: map[*entry]struct{}{}, recent: newRecent(),
-		patient: wholeTime,
+		patient: wholeTime, waits: waits{readyTime, seenTime},
 	}
 }
 
 // await waits until now is true of the view, but not for long: it then says
 // what it knows.
 func (v *view) await(ctx context.Context, now func() bool) {
-	timer := time.NewTimer(seenTime)
+	timer := time.NewTimer(v.waits.seen)
 	defer timer.Stop()
 	for {
 		v.mu.Lock()

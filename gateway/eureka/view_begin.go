@@ -13,7 +13,7 @@ import (
 // ready waits until the view shows all that there is. It begins with the first who
 // asks: a cloud without Eureka's clients watches nothing for them.
 func (v *view) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	ctx, cancel := context.WithTimeout(ctx, v.waits.ready)
 	defer cancel()
 	whole, err := v.begin(ctx)
 	if err != nil {

@@ -218,6 +218,65 @@ func TestOverrides(t *testing.T) {
 	w.shows("BILLING", "i", up)
 }
 
+// TestOverrideEnds: with the instance, and an hour after it was last asked for, which
+// it is as long as the instance says that it is up.
+func TestOverrideEnds(t *testing.T) {
+	later := time.Duration(0)
+	w := newWorldWith(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(later) } })
+	says := func(status string, dirty int) {
+		t.Helper()
+		w.must(204, "POST", "/eureka/apps/BILLING", billing("i", "10.0.0.1", fmt.Sprintf(`,"status":%q,"lastDirtyTimestamp":%d`, status, dirty)), sendsJSON)
+	}
+	isOverridden := func() {
+		t.Helper()
+		w.must(200, "PUT", "/eureka/apps/BILLING/i/status?value=OUT_OF_SERVICE", "")
+	}
+	says(up, 1)
+	isOverridden()
+	dirty := 2
+	for _, c := range []struct {
+		first string
+		later time.Duration
+		shown string
+	}{
+		{up, 2 * overrideLives, outOfService},
+		{starting, overrideLives / 2, outOfService},
+		{down, overrideLives / 2, outOfService},
+		{down, 2 * overrideLives, up},
+	} {
+		later = 0
+		says(c.first, dirty)
+		if c.first != up {
+			w.shows("BILLING", "i", c.first)
+		}
+		later = c.later // than when the registry has heard of it
+		says(up, dirty+1)
+		w.shows("BILLING", "i", c.shown)
+		dirty += 2
+	}
+	later = 0
+	isOverridden()
+	w.shows("BILLING", "i", outOfService)
+	w.must(200, "DELETE", "/eureka/apps/BILLING/i", "")
+	says(up, dirty)
+	w.shows("BILLING", "i", up)
+}
+
+// TestRegions: there is one. Who asks for others is answered with it, as by a server
+// of Netflix' that fetches from no others.
+func TestRegions(t *testing.T) {
+	w := newWorld(t)
+	w.must(204, "POST", "/eureka/apps/BILLING", billing("i", "10.0.0.1", ""), sendsJSON)
+	for _, path := range []string{"/eureka/apps", "/eureka/apps/delta", "/eureka/v2/vips/billing"} {
+		here := w.must(200, "GET", path, "", takesJSON)
+		for _, regions := range []string{"us-east-1", "eu-west-1,us-west-2", ""} {
+			if got := w.must(200, "GET", path+"?regions="+regions, "", takesJSON); got != here || !strings.Contains(got, "10.0.0.1") {
+				t.Errorf("%s of regions %q: %s, not %s", path, regions, got, here)
+			}
+		}
+	}
+}
+
 // TestPacked: answers are packed for who takes that, and are then the same.
 func TestPacked(t *testing.T) {
 	w := newWorld(t)

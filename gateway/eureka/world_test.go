@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -41,6 +42,7 @@ func newWorldWith(t testing.TB, change func(*Config)) *world {
 	if w.api, err = New(c); err != nil {
 		t.Fatal(err)
 	}
+	w.api.view.waits = waits{time.Minute, time.Minute}
 	t.Cleanup(w.api.Close)
 	web := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, api.Prefix) {
