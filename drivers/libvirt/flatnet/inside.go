@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -38,6 +39,13 @@ func (n *Network) DialGuest(ctx context.Context, to netip.AddrPort) (net.Conn, e
 	return DialInside(ctx, n.cfg.Namespace, to)
 }
 
+// A machine that is gone says nothing more, not even that it is: a connection to one
+// is probed when it has been silent, and broken when that is not answered.
+const (
+	probeEvery = 2 * time.Second
+	probeTimes = 4
+)
+
 // DialInside connects to any address from inside a namespace of that name.
 func DialInside(ctx context.Context, namespace string, to netip.AddrPort) (net.Conn, error) {
 	type dialed struct {
@@ -54,7 +62,10 @@ func DialInside(ctx context.Context, namespace string, to netip.AddrPort) (net.C
 		home = sync.OnceFunc(home)
 		// Control is called when the socket has been made and does not connect yet.
 		// That may take long; it needs no place in the namespace and no thread.
-		d := net.Dialer{Control: func(string, string, syscall.RawConn) error { home(); return nil }}
+		d := net.Dialer{
+			Control:         func(string, string, syscall.RawConn) error { home(); return nil },
+			KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: probeEvery, Interval: probeEvery, Count: probeTimes},
+		}
 		conn, err := d.DialContext(ctx, "tcp4", to.String())
 		home()
 		done <- dialed{conn, err}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -77,6 +78,9 @@ func TestDialGuest(t *testing.T) {
 				return
 			}
 			defer c.Close()
+			if idle := keepIdle(t, c); idle != probeEvery {
+				t.Errorf("it is probed after %v", idle)
+			}
 			if said, err := io.ReadAll(c); err != nil || string(said) != "hello 10.88.0.1" || c.RemoteAddr().String() != at.String() {
 				t.Errorf("%v said %q, %v", c.RemoteAddr(), said, err)
 			}
@@ -110,6 +114,20 @@ func TestDialGuest(t *testing.T) {
 	if _, err := DialInside(ctx, "no-such-name", at); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no namespace: %v", err)
 	}
+}
+
+// keepIdle is after which silence the kernel probes a connection.
+func keepIdle(t *testing.T, c net.Conn) time.Duration {
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	var s int
+	if e := raw.Control(func(fd uintptr) { s, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPIDLE) }); e != nil || err != nil {
+		t.Error(e, err)
+	}
+	return time.Duration(s) * time.Second
 }
 
 // TestDialGuestGivesUp: with the context, where nobody answers.
