@@ -517,6 +517,112 @@ func (x *RegistryLink) GetCluster() string {
 	return ""
 }
 
+// NamesChanged says that services or configs may just have come, gone or changed in
+// some namespaces, through the node that says so. Answered with Done.
+type NamesChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"` // a mark of who says it, who knows already
+	Of            []*NamesOf             `protobuf:"bytes,2,rep,name=of,proto3" json:"of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NamesChanged) Reset() {
+	*x = NamesChanged{}
+	mi := &file_registry_nodes_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NamesChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NamesChanged) ProtoMessage() {}
+
+func (x *NamesChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_registry_nodes_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NamesChanged.ProtoReflect.Descriptor instead.
+func (*NamesChanged) Descriptor() ([]byte, []int) {
+	return file_registry_nodes_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *NamesChanged) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *NamesChanged) GetOf() []*NamesOf {
+	if x != nil {
+		return x.Of
+	}
+	return nil
+}
+
+type NamesOf struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"` // of the grains: service, config
+	Namespace     string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NamesOf) Reset() {
+	*x = NamesOf{}
+	mi := &file_registry_nodes_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NamesOf) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NamesOf) ProtoMessage() {}
+
+func (x *NamesOf) ProtoReflect() protoreflect.Message {
+	mi := &file_registry_nodes_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NamesOf.ProtoReflect.Descriptor instead.
+func (*NamesOf) Descriptor() ([]byte, []int) {
+	return file_registry_nodes_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *NamesOf) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *NamesOf) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
 var File_registry_nodes_proto protoreflect.FileDescriptor
 
 const file_registry_nodes_proto_rawDesc = "" +
@@ -563,7 +669,13 @@ const file_registry_nodes_proto_rawDesc = "" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02ip\x18\x04 \x01(\tR\x02ip\x12\x12\n" +
 	"\x04port\x18\x05 \x01(\x05R\x04port\x12\x18\n" +
-	"\acluster\x18\x06 \x01(\tR\aclusterB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
+	"\acluster\x18\x06 \x01(\tR\acluster\"C\n" +
+	"\fNamesChanged\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x1f\n" +
+	"\x02of\x18\x02 \x03(\v2\x0f.troupe.NamesOfR\x02of\";\n" +
+	"\aNamesOf\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\tR\tnamespaceB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
 
 var (
 	file_registry_nodes_proto_rawDescOnce sync.Once
@@ -577,7 +689,7 @@ func file_registry_nodes_proto_rawDescGZIP() []byte {
 	return file_registry_nodes_proto_rawDescData
 }
 
-var file_registry_nodes_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_registry_nodes_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_registry_nodes_proto_goTypes = []any{
 	(*GetSubscribers)(nil),     // 0: troupe.GetSubscribers
 	(*Subscribers)(nil),        // 1: troupe.Subscribers
@@ -586,17 +698,20 @@ var file_registry_nodes_proto_goTypes = []any{
 	(*RegistryClients)(nil),    // 4: troupe.RegistryClients
 	(*RegistryClient)(nil),     // 5: troupe.RegistryClient
 	(*RegistryLink)(nil),       // 6: troupe.RegistryLink
+	(*NamesChanged)(nil),       // 7: troupe.NamesChanged
+	(*NamesOf)(nil),            // 8: troupe.NamesOf
 }
 var file_registry_nodes_proto_depIdxs = []int32{
 	2, // 0: troupe.Subscribers.subscribers:type_name -> troupe.Subscriber
 	5, // 1: troupe.RegistryClients.clients:type_name -> troupe.RegistryClient
 	6, // 2: troupe.RegistryClient.publishes:type_name -> troupe.RegistryLink
 	6, // 3: troupe.RegistryClient.subscribes:type_name -> troupe.RegistryLink
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	8, // 4: troupe.NamesChanged.of:type_name -> troupe.NamesOf
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_registry_nodes_proto_init() }
@@ -610,7 +725,7 @@ func file_registry_nodes_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_registry_nodes_proto_rawDesc), len(file_registry_nodes_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

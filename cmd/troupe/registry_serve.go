@@ -63,9 +63,9 @@ func (c *cloud) serveRegistry(context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys := configs.New(configs.Config{Cloud: c.client, Feeds: feeds, Log: c.log, Metrics: clientMetrics(grpc)})
+	keys := configs.New(configs.Config{Cloud: c.client, Feeds: feeds, Names: names, Log: c.log, Metrics: clientMetrics(grpc)})
 	services := naming.New(naming.Config{
-		Cloud: c.client, Beats: beats, Feeds: feeds, Renders: registry.NewRenders(), Clients: []naming.Clients{grpc, pushes}, Push: pushes,
+		Cloud: c.client, Beats: beats, Feeds: feeds, Renders: registry.NewRenders(), Names: names, Clients: []naming.Clients{grpc, pushes}, Push: pushes,
 		Switches: func() naming.Switches {
 			s := operators.Switches()
 			return naming.Switches{LightBeat: s.LightBeat, Push: s.Push, Ephemeral: s.Ephemeral}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"crypto/rand"
 	"sync"
 	"time"
 
@@ -13,12 +14,14 @@ import (
 
 // Times and limits of Names.
 const (
-	namesEvery  = time.Second            // between two looks at a list, if looking is quick
-	namesShare  = 20                     // looking takes no more than one part in so many of the time
-	namesHaste  = 100 * time.Millisecond // between a hint and the look it causes
-	namesPage   = 1000                   // entries read at once
-	namesTime   = 30 * time.Second       // of one look
-	namesLinger = 30 * time.Second       // for which a list is looked at after its last watcher left
+	namesEvery  = time.Second           // between two looks at a list, if looking is quick
+	namesShare  = 20                    // looking takes no more than one part in so many of the time
+	namesHaste  = 20 * time.Millisecond // between a hint and the look it causes, if looking is quick
+	namesTell   = 20 * time.Millisecond // for which hints gather before other nodes are told
+	namesHeard  = 2 * time.Second       // for other nodes to have heard of them
+	namesPage   = 1000                  // entries read at once
+	namesTime   = 30 * time.Second      // of one look
+	namesLinger = 30 * time.Second      // for which a list is looked at after its last watcher left
 
 	// MaxNames is how many names of one list are watched; those behind are not seen.
 	MaxNames = 200_000
@@ -41,15 +44,19 @@ type NamesWatcher interface{ NamesChanged([]NameChange) }
 
 // Names watches which services and keys there are: it looks at the lists that
 // somebody watches, each once for all watchers on this node. Who changes something
-// here says so with Hint, and it is seen sooner. Safe for concurrent use.
+// says so with Hint, and it is seen sooner, on all nodes. Safe for concurrent use.
 type Names struct {
 	cloud  Cloud
+	nodes  nodes  // nil: there is none but this one
+	mark   string // of this node, for what it tells others
 	ctx    context.Context
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
-	mu    sync.Mutex
-	lists map[string]*names
+	mu      sync.Mutex
+	lists   map[string]*names
+	hints   map[namesOf]struct{} // that other nodes have not been told of
+	telling bool
 }
 
 // names is one list.
@@ -61,13 +68,18 @@ type names struct {
 	ready    chan struct{} // closed after the first look
 	watchers map[NamesWatcher]int
 	idle     time.Time
+	took     time.Duration   // by the last look
 	known    map[string]Name // by index key; of the looker, and under all.mu for others
 }
 
 // NewNames makes names that live until Close.
 func NewNames(cloud Cloud) *Names {
-	n := &Names{cloud: cloud, lists: map[string]*names{}}
+	n := &Names{cloud: cloud, mark: rand.Text(), lists: map[string]*names{}, hints: map[namesOf]struct{}{}}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
+	if all, ok := cloud.(nodes); ok {
+		n.nodes = all
+		all.Answer(&messages.NamesChanged{}, n.heard)
+	}
 	return n
 }
 
@@ -109,10 +121,22 @@ func (n *Names) Watch(ctx context.Context, kind, namespace string, w NamesWatche
 	return now, stop, nil
 }
 
-// Hint says that names of a kind in a namespace may just have changed.
+// Hint says that names of a kind in a namespace may just have changed. A nil Names
+// takes it too.
 func (n *Names) Hint(kind, namespace string) {
+	if n == nil {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.hurry(kind, namespace)
+	if n.nodes != nil && n.ctx.Err() == nil {
+		n.tell(namesOf{kind, namespace})
+	}
+}
+
+// hurry has a list looked at soon, if anybody here watches it. Called under n.mu.
+func (n *Names) hurry(kind, namespace string) {
 	if len(n.lists) == 0 {
 		return
 	}
@@ -169,11 +193,15 @@ var decoders = map[string]func([]byte) (Name, error){
 func (l *names) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	due := time.Now()
 	for {
 		select {
 		case <-timer.C:
 		case <-l.hint:
-			timer.Reset(namesHaste)
+			if soon := time.Now().Add(max(namesHaste, namesShare*l.took)); soon.Before(due) {
+				due = soon
+				timer.Reset(time.Until(due))
+			}
 			continue
 		case <-l.all.ctx.Done():
 			return
@@ -183,7 +211,9 @@ func (l *names) run() {
 			return
 		}
 		l.look()
-		timer.Reset(max(namesEvery, namesShare*time.Since(began)))
+		l.took = time.Since(began)
+		due = time.Now().Add(max(namesEvery, namesShare*l.took))
+		timer.Reset(time.Until(due))
 	}
 }
 

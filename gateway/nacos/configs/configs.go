@@ -33,6 +33,7 @@ type Cloud interface {
 type Config struct {
 	Cloud Cloud
 	Feeds *registry.Feeds
+	Names *registry.Names // told of keys that come, change and go; nil: nobody is
 	Log   zerolog.Logger
 
 	// Metrics asks the clients at an address that are connected over gRPC what they
@@ -44,6 +45,7 @@ type Config struct {
 type API struct {
 	cloud   Cloud
 	feeds   *registry.Feeds
+	names   *registry.Names
 	log     zerolog.Logger
 	metrics func(ctx context.Context, ip string, keys []api.Key) (map[string]any, error)
 
@@ -59,7 +61,7 @@ type API struct {
 // listens here.
 func New(c Config) *API {
 	a := &API{
-		cloud: c.Cloud, feeds: c.Feeds, log: c.Log, metrics: c.Metrics,
+		cloud: c.Cloud, feeds: c.Feeds, names: c.Names, log: c.Log, metrics: c.Metrics,
 		imports: make(chan struct{}, maxImports), refusals: make(chan struct{}, refusalsAtOnce), closing: make(chan struct{}),
 	}
 	c.Cloud.Answer(&messages.GetConfigListeners{}, a.sayListeners)

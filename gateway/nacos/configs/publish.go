@@ -6,6 +6,7 @@ import (
 	"github.com/troupe-cloud/troupe/actors/config"
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -24,6 +25,7 @@ func (a *API) publish(names api.ConfigNames) api.Handler {
 		if _, err := cluster.Ask[*messages.ConfigPublished](r.Context(), a.cloud, ref(key), m); err != nil {
 			return api.Answer{}, published(err, m)
 		}
+		a.names.Hint(registry.ConfigKind, key.Namespace)
 		return api.Answer{Data: true}, nil
 	}
 }
@@ -136,5 +138,6 @@ func (a *API) remove(names api.ConfigNames) api.Handler {
 func (a *API) withdraw(r *api.Request, key api.Key, gray string) error {
 	_, err := cluster.Ask[*messages.ConfigPublished](r.Context(), a.cloud, ref(key),
 		&messages.RemoveConfig{GrayName: gray, User: author(r), Ip: r.ClientIP})
+	a.names.Hint(registry.ConfigKind, key.Namespace)
 	return err
 }

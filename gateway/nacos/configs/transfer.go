@@ -12,6 +12,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
+	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -128,6 +129,7 @@ func (a *API) write(ctx context.Context, r *api.Request, into string, it item, p
 		m.CasMd5 = new(string)
 	}
 	_, err = cluster.Ask[*messages.ConfigPublished](ctx, a.cloud, config.Ref(into, it.group, it.dataID), m)
+	a.names.Hint(registry.ConfigKind, into)
 	return err
 }
 

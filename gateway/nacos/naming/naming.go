@@ -68,6 +68,7 @@ type Config struct {
 	Beats    *registry.Beats
 	Feeds    *registry.Feeds
 	Renders  *registry.Renders
+	Names    *registry.Names // told of services that come and go; nil: nobody is
 	Clients  []Clients       // may be empty
 	Push     Pusher          // nil: nobody is told by datagrams
 	Switches func() Switches // nil: DefaultSwitches

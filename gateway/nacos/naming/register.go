@@ -6,6 +6,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
+	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -30,7 +31,10 @@ func (a *API) register(r *api.Request) (api.Answer, error) {
 
 func (a *API) add(r *api.Request, k api.Key, e *messages.Endpoint) error {
 	m := &messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{e}}
-	_, err := cluster.Ask[*messages.EndpointsRegistered](r.Context(), a.Cloud, ref(k), m)
+	got, err := cluster.Ask[*messages.EndpointsRegistered](r.Context(), a.Cloud, ref(k), m)
+	if got.GetCreated() {
+		a.Names.Hint(registry.ServiceKind, k.Namespace)
+	}
 	return as(err, messages.Invalid, api.InstanceError)
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -50,6 +51,7 @@ func (a *API) make(r *api.Request, ephemeral bool) (api.Answer, error) {
 	if messages.KindOf(err) == messages.ErrorKind_ERROR_KIND_CONFLICT {
 		return api.Answer{}, api.ServiceExists.Errorf("specified service already exists, serviceName : %s", grouped(k))
 	}
+	a.Names.Hint(registry.ServiceKind, k.Namespace)
 	return fine, as(err, messages.Invalid, api.ServiceMetadataError)
 }
 
@@ -98,5 +100,6 @@ func (a *API) remove(r *api.Request) (api.Answer, error) {
 	if messages.KindOf(err) == messages.ErrorKind_ERROR_KIND_CONFLICT {
 		return api.Answer{}, api.ServiceNotEmpty.Errorf("Service %s is not empty, can't be delete. Please unregister instance first", grouped(k))
 	}
+	a.Names.Hint(registry.ServiceKind, k.Namespace)
 	return fine, notThere(err, k)
 }
