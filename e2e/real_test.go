@@ -78,7 +78,7 @@ func newReal(t *testing.T) *real {
 
 // tearDown ends what may be left after the cloud has gone.
 func (r *real) tearDown(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if err := r.node.Stop(ctx); err != nil {
 		t.Error(err)
@@ -173,7 +173,7 @@ func (r *real) upload(t *testing.T, p *gophercloud.ProviderClient) string {
 
 func (r *real) status(t *testing.T, c *gophercloud.ServiceClient, id, want string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(r.ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(r.ctx, 4*time.Minute)
 	defer cancel()
 	err := eventually(ctx, "status "+want, func() (bool, error) {
 		s, err := servers.Get(ctx, c, id).Extract()
@@ -193,7 +193,7 @@ func (r *real) status(t *testing.T, c *gophercloud.ServiceClient, id, want strin
 // console waits until the guest has written all of these.
 func (r *real) console(t *testing.T, c *gophercloud.ServiceClient, id string, wants ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(r.ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(r.ctx, 4*time.Minute)
 	defer cancel()
 	var out string
 	err := eventually(ctx, fmt.Sprintf("%q on the console", wants), func() (bool, error) {
