@@ -25,6 +25,7 @@ type nudging struct {
 	timer *time.Timer
 	pause time.Duration
 	due   time.Time
+	seen  uint64 // the grain's revision when it was last nudged
 }
 
 func (n *nudging) stop() {
@@ -51,7 +52,7 @@ func (g *grain) watchWork(changed bool) {
 		g.nudging = nil
 	case n == nil:
 		pid, root := g.pid, g.node.system.Root
-		g.nudging = &nudging{timer: time.AfterFunc(lastNudge, func() { root.Send(pid, nudge{}) })}
+		g.nudging = &nudging{timer: time.AfterFunc(lastNudge, func() { root.Send(pid, nudge{}) }), seen: g.revision}
 		g.nudging.set(firstNudge)
 	case changed && n.pause > firstNudge:
 		if n.pause = firstNudge; time.Until(n.due) > firstNudge {
@@ -71,7 +72,9 @@ func (g *grain) nudged() {
 	if len(g.backlog) > 0 || g.pending.full() {
 		return
 	}
-	if g.flight == nil && g.superseded() {
+	proved := g.revision != g.nudging.seen // by a commit since
+	g.nudging.seen = g.revision
+	if g.flight == nil && !proved && g.superseded() {
 		g.abandon(store.ErrStale)
 		return
 	}

@@ -1,7 +1,9 @@
 package order
 
 import (
+	"cmp"
 	"context"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -44,26 +46,45 @@ func (d Desk) Networks(ctx context.Context, ordered []Interface, count int) ([]*
 // OnlyNetwork is the network that the project may use, if there is exactly one;
 // nil if there is none, Conflict if there are several.
 func (d Desk) OnlyNetwork(ctx context.Context) (*messages.NetworkView, error) {
-	var only *messages.NetworkView
-	for _, prefix := range []string{network.IndexProject(d.Project), network.IndexShared} {
-		err := Each(ctx, d.Cloud, prefix, func(e actors.Entry) (bool, error) {
-			n, err := Read(e, &messages.NetworkView{})
-			switch {
-			case err != nil:
-				return false, err
-			case len(n.Subnets) == 0 || n.AdminStateDown || only != nil && only.Id == n.Id:
-				return true, nil
-			case only != nil:
-				return false, refuse(messages.Conflict, "Multiple possible networks found, use a Network ID to be more specific.")
-			}
-			only = n
-			return true, nil
-		})
-		if err != nil {
+	var shared only
+	var failed error
+	var beside sync.WaitGroup // both at once, for over Consul a list is a journey
+	beside.Go(func() { failed = shared.among(ctx, d.Cloud, network.IndexShared) })
+	var own only
+	err := own.among(ctx, d.Cloud, network.IndexProject(d.Project))
+	if beside.Wait(); err != nil || failed != nil {
+		return nil, cmp.Or(err, failed)
+	}
+	if shared.found != nil {
+		if err := own.see(shared.found); err != nil {
 			return nil, err
 		}
 	}
-	return only, nil
+	return own.found, nil
+}
+
+// only is a network that is not yet one of several.
+type only struct{ found *messages.NetworkView }
+
+func (o *only) among(ctx context.Context, cloud Cloud, prefix string) error {
+	return Each(ctx, cloud, prefix, func(e actors.Entry) (bool, error) {
+		n, err := Read(e, &messages.NetworkView{})
+		if err == nil {
+			err = o.see(n)
+		}
+		return err == nil, err
+	})
+}
+
+func (o *only) see(n *messages.NetworkView) error {
+	switch {
+	case len(n.Subnets) == 0 || n.AdminStateDown || o.found != nil && o.found.Id == n.Id:
+		return nil
+	case o.found != nil:
+		return refuse(messages.Conflict, "Multiple possible networks found, use a Network ID to be more specific.")
+	}
+	o.found = n
+	return nil
 }
 
 // byPort joins the server to a port that exists.
