@@ -13,6 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/gateway/nacos/h1"
 	"github.com/troupe-cloud/troupe/gateway/nacos/rpc"
 )
 
@@ -35,6 +37,7 @@ type registryListen struct {
 	main    *rpc.Splitter // HTTP, and gRPC too
 	grpc    net.Listener
 	server  *http.Server
+	fast    *h1.Server // in front of server; nil: there is none
 	front   front
 	address string // as clients reach it
 	open    bool   // --no-auth
@@ -106,9 +109,14 @@ func (c *cloud) bindRegistry(ctx context.Context) error {
 		Handler: &r.front, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: registryHeaderBytes,
 		ErrorLog: stdlog.New(c.log.With().Str("lib", "net/http").Logger().Level(zerolog.DebugLevel), "", 0),
 	}
-	c.serveOn("registry", r.main.HTTP(), r.server)
+	c.serveOn("registry", c.lane(r), r.server)
 	c.onStop("registry's listeners", func(context.Context) error {
 		_ = r.server.Close() // closed already where everything had started
+		if r.fast != nil {
+			now, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = r.fast.Shutdown(now)
+		}
 		_ = r.main.Close()
 		_ = grpc.Close()
 		return nil
@@ -121,6 +129,28 @@ func (c *cloud) bindRegistry(ctx context.Context) error {
 		c.log.Warn().Str("address", r.address).Msg("--no-auth: the registry asks nobody who he is; every process on this machine may read and change everything in it")
 	}
 	return nil
+}
+
+// lane is the listener of r.server: what the fast lane before it does not answer. With
+// a domain of services there is none, for then a host name may mean any of them.
+func (c *cloud) lane(r *registryListen) net.Listener {
+	if c.config.Proxy.Domain != "" {
+		return r.main.HTTP()
+	}
+	r.fast = h1.Front(r.main.HTTP(), h1.Config{
+		Handler: &r.front, Paths: api.SimplePaths, Params: api.SimpleParams, IdleTime: idleTimeout, HeadTime: headerTimeout, WriteTime: stallTimeout, Log: c.log,
+	})
+	return r.fast
+}
+
+// shutdown has requests under way end, for a while.
+func (r *registryListen) shutdown(ctx context.Context) error {
+	if r.fast == nil {
+		return shutdown(r.server)(ctx)
+	}
+	quick, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	return errors.Join(r.fast.Shutdown(quick), shutdown(r.server)(ctx))
 }
 
 // reachable is how clients reach what listens at.

@@ -98,7 +98,7 @@ func (c *cloud) serveRegistry(context.Context) error {
 				emptied(grpc.Len, moveTime)
 			}
 		}
-		err := shutdown(r.server)(ctx)
+		err := r.shutdown(ctx)
 		if r.proxy != nil {
 			err = errors.Join(err, shutdown(r.proxy)(ctx))
 		}
