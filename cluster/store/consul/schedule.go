@@ -60,9 +60,12 @@ func (s *Store) Submit(txn store.Txn, done func(revision uint64, err error)) {
 	s.mu.RUnlock()
 }
 
-// partial is how many transactions may be under way for another to go out that is
-// not full.
-const partial = 1
+const (
+	// partial is how many transactions may be under way for another to go out that is
+	// not full; one more, when nobody was answered and nothing sent for slowAnswer.
+	partial    = 1
+	slowAnswer = 250 * time.Millisecond
+)
 
 // scheduler is the state of the one goroutine that decides what goes out next.
 // Requests that touch the same key go out in the order in which they came, the
@@ -76,6 +79,7 @@ type scheduler struct {
 	ready   []*request
 	waiting []*request // by deadline: all that have not been started
 	out     int        // on lanes
+	since   time.Time  // when one was last sent or answered
 }
 
 func (s *Store) schedule() {
@@ -86,7 +90,7 @@ func (s *Store) schedule() {
 	defer expiry.Stop()
 	for queue != nil || c.out > 0 || len(c.ready) > 0 {
 		var lanes chan *lane
-		if len(c.ready) >= c.s.payload() || len(c.ready) > 0 && c.out < partial {
+		if c.goes(time.Now()) {
 			lanes = s.lanes
 		}
 		select {
@@ -100,7 +104,7 @@ func (s *Store) schedule() {
 			queue = c.fill(queue)
 			c.dispatch(l)
 		case done := <-s.landed:
-			c.out--
+			c.out, c.since = c.out-1, time.Now()
 			for _, r := range done {
 				c.release(r)
 			}
@@ -108,6 +112,17 @@ func (s *Store) schedule() {
 		}
 		c.expire(expiry)
 	}
+}
+
+// goes says whether a transaction should go out.
+func (c *scheduler) goes(now time.Time) bool {
+	switch {
+	case len(c.ready) == 0:
+		return false
+	case c.out < partial || len(c.ready) >= c.s.payload():
+		return true
+	}
+	return now.Sub(c.since) >= slowAnswer
 }
 
 // fill takes what has been submitted meanwhile.
@@ -180,7 +195,7 @@ func (c *scheduler) dispatch(l *lane) {
 		c.s.lanes <- l
 		return
 	}
-	c.out++
+	c.out, c.since = c.out+1, time.Now()
 	if batch[0].ops == nil {
 		go c.s.large(l, batch[0])
 		return
@@ -188,7 +203,8 @@ func (c *scheduler) dispatch(l *lane) {
 	go c.s.deliver(l, batch)
 }
 
-// expire answers those whose patience has ended before they were sent.
+// expire answers those whose patience has ended before they were sent, and sets the
+// timer for what comes next.
 func (c *scheduler) expire(timer *time.Timer) {
 	now, n := time.Now(), 0
 	for _, r := range c.waiting {
@@ -202,7 +218,12 @@ func (c *scheduler) expire(timer *time.Timer) {
 	}
 	clear(c.waiting[:n])
 	c.waiting = c.waiting[n:]
-	if len(c.waiting) > 0 {
-		timer.Reset(time.Until(c.waiting[0].deadline))
+	if len(c.waiting) == 0 {
+		return
 	}
+	next := c.waiting[0].deadline
+	if slow := c.since.Add(slowAnswer); len(c.ready) > 0 && slow.After(now) && slow.Before(next) {
+		next = slow
+	}
+	timer.Reset(next.Sub(now))
 }
