@@ -65,7 +65,7 @@ type node struct {
 func quick() Limits {
 	return Limits{
 		FreeBytes: -1, Pause: 2 * time.Millisecond, RepairDelay: time.Millisecond,
-		UseTime: time.Nanosecond, HoldTime: time.Minute, StallTime: 10 * time.Second,
+		UseTime: time.Nanosecond, HoldTime: time.Minute, StallTime: time.Minute,
 	}
 }
 

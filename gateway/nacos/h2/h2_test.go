@@ -79,7 +79,7 @@ func dial(t *testing.T, settings ...http2.Setting) *raw {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Config{MaxMessage: 1 << 20, MaxBuffered: 2 << 20, MaxCalls: 10, WriteTime: 10 * time.Second, Route: route})
+	s := New(Config{MaxMessage: 1 << 20, MaxBuffered: 2 << 20, MaxCalls: 10, WriteTime: time.Minute, Route: route})
 	r := &raw{t: t, peer: &echo{}}
 	served := make(chan struct{})
 	go func() {
