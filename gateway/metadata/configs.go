@@ -135,6 +135,11 @@ func (h *Handler) config(w http.ResponseWriter, r *http.Request, project string,
 				continue
 			}
 		case <-late:
+		case <-h.closing:
+			if !heard {
+				h.refuse(w, r, netip.Addr{}, messages.Unavailable)
+				return
+			}
 		}
 		answer(w, r, now, known)
 		return

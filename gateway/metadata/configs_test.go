@@ -122,3 +122,24 @@ func TestWaitsAreCounted(t *testing.T) {
 		t.Errorf("%d wait", h.waits.all)
 	}
 }
+
+// TestShutdown: who waits for a change is answered when the service ends, and whoever
+// comes then does not wait.
+func TestShutdown(t *testing.T) {
+	h := reader(configOf("x", mine))
+	answered := make(chan int)
+	ask := func() {
+		answered <- do(h, http.MethodGet, "/"+configRoot+"/DEFAULT_GROUP/a?wait=25&md5=md5%20of%20x", guestPeer).Code
+	}
+	go ask()
+	if err := Server(h).Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-h.closing
+	go ask()
+	for range 2 {
+		if code := <-answered; code != http.StatusNotModified && code != http.StatusServiceUnavailable {
+			t.Errorf("answered %d", code)
+		}
+	}
+}

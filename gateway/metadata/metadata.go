@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -47,18 +48,22 @@ type Handler struct {
 	log     zerolog.Logger
 	slots   chan struct{}
 	waits   waits
+	closing chan struct{} // closed: nobody waits any more
+	close   func()
 }
 
 // New makes the handler for the network with that id. Serve it on a listener
 // inside the network's namespace: it believes the peer's address.
 func New(cloud Cloud, network string, log zerolog.Logger) *Handler {
-	return &Handler{cloud: cloud, network: network, log: log, slots: make(chan struct{}, MaxConcurrent)}
+	h := &Handler{cloud: cloud, network: network, log: log, slots: make(chan struct{}, MaxConcurrent), closing: make(chan struct{})}
+	h.close = sync.OnceFunc(func() { close(h.closing) })
+	return h
 }
 
 // Server is an http.Server for h with time-outs fit for guests, which may be
-// slow or hostile.
-func Server(h http.Handler) *http.Server {
-	return &http.Server{
+// slow or hostile. Its Shutdown does not wait for guests that wait for a change.
+func Server(h *Handler) *http.Server {
+	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -66,6 +71,8 @@ func Server(h http.Handler) *http.Server {
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    8 << 10,
 	}
+	s.RegisterOnShutdown(h.close)
+	return s
 }
 
 // ServeHTTP answers one guest. Forwarding headers are not looked at: a guest
