@@ -201,6 +201,7 @@ type RegistryNode struct {
 	Connections   int64                  `protobuf:"varint,3,opt,name=connections,proto3" json:"connections,omitempty"` // of clients that stay connected
 	LongPolls     int64                  `protobuf:"varint,4,opt,name=long_polls,json=longPolls,proto3" json:"long_polls,omitempty"`
 	Ready         bool                   `protobuf:"varint,5,opt,name=ready,proto3" json:"ready,omitempty"`
+	Listeners     int64                  `protobuf:"varint,6,opt,name=listeners,proto3" json:"listeners,omitempty"` // who listen to services, each service once
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -268,6 +269,13 @@ func (x *RegistryNode) GetReady() bool {
 		return x.Ready
 	}
 	return false
+}
+
+func (x *RegistryNode) GetListeners() int64 {
+	if x != nil {
+		return x.Listeners
+	}
+	return 0
 }
 
 // ReloadRegistryClients has a gateway node send clients to other ones.
@@ -373,14 +381,15 @@ const file_registry_console_proto_rawDesc = "" +
 	"\bSetEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x11\n" +
-	"\x0fGetRegistryNode\"\x99\x01\n" +
+	"\x0fGetRegistryNode\"\xb7\x01\n" +
 	"\fRegistryNode\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12 \n" +
 	"\vconnections\x18\x03 \x01(\x03R\vconnections\x12\x1d\n" +
 	"\n" +
 	"long_polls\x18\x04 \x01(\x03R\tlongPolls\x12\x14\n" +
-	"\x05ready\x18\x05 \x01(\bR\x05ready\"+\n" +
+	"\x05ready\x18\x05 \x01(\bR\x05ready\x12\x1c\n" +
+	"\tlisteners\x18\x06 \x01(\x03R\tlisteners\"+\n" +
 	"\x15ReloadRegistryClients\x12\x12\n" +
 	"\x04keep\x18\x01 \x01(\x05R\x04keep\"-\n" +
 	"\x17RegistryClientsReloaded\x12\x12\n" +

@@ -29,7 +29,8 @@ const (
 	// clients do not log in again before.
 	TokenLife = 18000 * time.Second
 	// DefaultRecheck is how long what somebody may do is believed before it is asked
-	// for anew. What this gateway changes counts at once.
+	// for anew. What this gateway changes counts at once, and so do roles and
+	// permissions that another one changes.
 	DefaultRecheck = 5 * time.Second
 	// proofLife is how long a name and a password that were right, and come with
 	// every call, are not hashed again. A new password ends that at once.
@@ -55,7 +56,7 @@ type Auth struct {
 	sessions cache[string, *session]
 	proofs   cache[string, claims]
 	flight   singleflight.Group
-	changes  atomic.Uint64          // of rights, from here: sessions before the last are checked again
+	changes  atomic.Uint64          // of rights, as heard of here: sessions before the last are checked again
 	project  atomic.Pointer[string] // the administrators' project, once it is known
 }
 
@@ -74,7 +75,7 @@ func New(cfg Config) (*Auth, error) {
 	}
 	a := &Auth{cfg: cfg, secret: make([]byte, 32)}
 	_, _ = rand.Read(a.secret) // never fails
-	return a, nil
+	return a, a.follow()
 }
 
 // Identify finds out who asks.

@@ -178,6 +178,35 @@ func TestTokensEnd(t *testing.T) {
 	w.want(403, "PUT", "/v1/auth/users", "username", "ann", "newPassword", "x", "accessToken", fresh)
 }
 
+// TestRightsElsewhere: what one gateway changes counts at another, which would not
+// ask again by itself.
+func TestRightsElsewhere(t *testing.T) {
+	w := newWorld(t)
+	w.user("ann")
+	token, root, elsewhere := w.login("ann", "pw-ann"), w.root(), w.gateway(w.Client)
+	elsewhere.cfg.Recheck = 24 * time.Hour
+	may := func() bool {
+		u, err := elsewhere.Identify(context.Background(), api.Credentials{Token: token})
+		return err == nil && u.May(api.Read, api.Resource{Namespace: "dev", Group: "g", Type: api.Naming, Name: "a"})
+	}
+	if may() {
+		t.Fatal("she may before")
+	}
+	until := func(want bool) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); may() != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("she may: %v", !want)
+			}
+		}
+	}
+	w.want(200, "POST", "/v1/auth/roles", "role", "r", "username", "ann", "accessToken", root)
+	w.want(200, "POST", "/v1/auth/permissions", "role", "r", "resource", "dev:*:naming/*", "action", "r", "accessToken", root)
+	until(true)
+	w.want(200, "DELETE", "/v3/auth/role", "role", "r", "username", "ann", "accessToken", root)
+	until(false)
+}
+
 func TestPasswordWithEveryCall(t *testing.T) {
 	w := newWorld(t)
 	w.user("ann")

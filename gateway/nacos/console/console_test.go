@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/config"
 	"github.com/troupe-cloud/troupe/actors/namespace"
 	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/actors/switches"
+	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/nacos/nacostest"
 	"github.com/troupe-cloud/troupe/gateway/nacos/rpc"
 	"github.com/troupe-cloud/troupe/messages"
@@ -137,5 +139,28 @@ func TestSwitchesAreKept(t *testing.T) {
 	<-again.heard
 	if again.Switches().Push {
 		t.Error("another gateway does not know what was set")
+	}
+}
+
+// several is a cloud of which this node is one of three; one does not answer any more.
+type several struct{ *cluster.Client }
+
+func (s several) Everywhere(ctx context.Context, question proto.Message) []cluster.NodeAnswer {
+	here := s.Client.Everywhere(ctx, question)
+	return append(here,
+		cluster.NodeAnswer{Node: "b", Answer: &messages.RegistryNode{Connections: 10, Listeners: 100, Ready: true}},
+		cluster.NodeAnswer{Node: "c", Err: messages.Unavailable})
+}
+
+func TestCountsOfAllNodes(t *testing.T) {
+	w := newWorld(t)
+	a, err := New(Config{Cloud: several{w.Client}, Log: zerolog.Nop(), Connections: w.clients, Listeners: func() int { return 5 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	a.nodes["c"] = &messages.RegistryNode{Connections: 1000, Listeners: 1000} // it said before
+	if connections, listeners := a.everywhere(t.Context()); connections != 12 || listeners != 105 {
+		t.Errorf("%d connections, %d listeners", connections, listeners)
 	}
 }

@@ -22,8 +22,9 @@ func (a *API) status(ctx context.Context) string {
 	return up
 }
 
-// metricsView is how much there is. Counts of connections and subscribers are those
-// of this node. Who comes over HTTP is no client that is kept, and not counted.
+// metricsView is how much there is, on all nodes that answer but for Responsible,
+// the connections of this one. Who comes over HTTP is no client that is kept, and not
+// counted.
 type metricsView struct {
 	Status      string `json:"status"`
 	Services    int    `json:"serviceCount"`
@@ -46,10 +47,21 @@ func (a *API) metrics(r *api.Request) (api.Answer, error) {
 		return api.Answer{Data: map[string]string{"status": status}}, nil
 	}
 	t, err := a.counted.all(r.Context(), a.Cloud)
-	n := a.connections()
-	return api.Answer{Data: metricsView{
-		Status: status, Services: t.services, Instances: t.endpoints, Subscribers: a.listeners(), Clients: n, Connections: n, Responsible: n,
-	}}, err
+	view := metricsView{Status: status, Services: t.services, Instances: t.endpoints, Responsible: a.connections()}
+	view.Connections, view.Subscribers = a.everywhere(r.Context())
+	view.Clients = view.Connections
+	return api.Answer{Data: view}, err
+}
+
+// everywhere counts connections and who listens to services, on all nodes.
+func (a *API) everywhere(ctx context.Context) (connections, listeners int) {
+	for _, n := range a.nodesNow(ctx) {
+		if n.state != down { // what it said last is not so any more
+			connections += int(n.Connections)
+			listeners += int(n.Listeners)
+		}
+	}
+	return connections, listeners
 }
 
 // prometheus answers in the text format, version 0.0.4, with the names of Nacos'

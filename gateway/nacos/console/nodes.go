@@ -41,7 +41,7 @@ type memberView struct {
 // sayNode is this node, for those that list the servers.
 func (a *API) sayNode(ctx context.Context, _ proto.Message) (proto.Message, error) {
 	return &messages.RegistryNode{
-		Address: a.Address, Version: a.Version, Connections: int64(a.connections()), LongPolls: a.longPolls(), Ready: a.ready(ctx),
+		Address: a.Address, Version: a.Version, Connections: int64(a.connections()), LongPolls: a.longPolls(), Ready: a.ready(ctx), Listeners: int64(a.listeners()),
 	}, nil
 }
 

@@ -1,15 +1,18 @@
 package naming
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/troupe-cloud/troupe/actors/service"
+	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-// serviceView is a line of a list of services. Counts are some seconds old.
+// serviceView is a line of a list of services. Counts are those of now in pages of up
+// to maxFresh lines; else those of ephemeral instances are some seconds old.
 type serviceView struct {
 	Name         string `json:"name"`
 	GroupName    string `json:"groupName"`
@@ -97,10 +100,30 @@ func (a *API) servicesV1(r *api.Request) (api.Answer, error) {
 		}
 		return api.Answer{Bare: views}, err
 	}
+	a.refresh(r.Context(), page)
 	return api.Answer{Bare: struct {
 		Count    int           `json:"count"`
 		Services []serviceView `json:"serviceList"`
 	}{len(all), lines(page)}}, nil
+}
+
+// maxFresh is how many services are asked how many instances they have: the index
+// knows it too, and is some seconds behind where nothing is committed.
+const maxFresh = 200
+
+// refresh puts the counts of now into entries. Who does not answer stays as the index
+// has it.
+func (a *API) refresh(ctx context.Context, page []*messages.ServiceEntry) {
+	if len(page) > maxFresh {
+		return
+	}
+	ask := func(e *messages.ServiceEntry) {
+		ref := service.Ref(e.GetNamespace(), e.GetGroup(), e.GetName())
+		if s, err := cluster.Ask[*messages.Service](ctx, a.Cloud, ref, &messages.GetService{WithoutEndpoints: true}); err == nil {
+			e.EndpointCount, e.HealthyCount, e.ClusterCount = s.GetEndpointCount(), s.GetHealthyCount(), s.GetClusterCount()
+		}
+	}
+	atOnce(page, func(_ int, e *messages.ServiceEntry) { ask(e) })
 }
 
 func lines(some []*messages.ServiceEntry) []serviceView {
@@ -147,6 +170,7 @@ func (a *API) services(r *api.Request) (api.Answer, error) {
 	}
 	page := api.Cut(all, p).PageItems
 	if !instances {
+		a.refresh(r.Context(), page)
 		return api.Answer{Data: api.PagedOf(lines(page), len(all), p)}, nil
 	}
 	details, err := a.look(r.Context(), page)

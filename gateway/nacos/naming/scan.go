@@ -71,17 +71,10 @@ func (a *API) look(ctx context.Context, some []*messages.ServiceEntry) ([]*messa
 		return nil, fmt.Errorf("%d services are more than the %d that one request may look into: %w", len(some), maxScan, messages.Exhausted)
 	}
 	got, errs := make([]*messages.Service, len(some)), make([]error, len(some))
-	slots := make(chan struct{}, scanAtOnce)
-	var asks sync.WaitGroup
-	for i, e := range some {
-		slots <- struct{}{}
-		asks.Go(func() {
-			defer func() { <-slots }()
-			ref := service.Ref(e.GetNamespace(), e.GetGroup(), e.GetName())
-			got[i], errs[i] = cluster.Ask[*messages.Service](ctx, a.Cloud, ref, &messages.GetService{})
-		})
-	}
-	asks.Wait()
+	atOnce(some, func(i int, e *messages.ServiceEntry) {
+		ref := service.Ref(e.GetNamespace(), e.GetGroup(), e.GetName())
+		got[i], errs[i] = cluster.Ask[*messages.Service](ctx, a.Cloud, ref, &messages.GetService{})
+	})
 	there := got[:0]
 	for i, s := range got {
 		switch {
@@ -93,6 +86,20 @@ func (a *API) look(ctx context.Context, some []*messages.ServiceEntry) ([]*messa
 		}
 	}
 	return there, nil
+}
+
+// atOnce does something with each of some, a few at the same time.
+func atOnce(some []*messages.ServiceEntry, do func(int, *messages.ServiceEntry)) {
+	slots := make(chan struct{}, scanAtOnce)
+	var asks sync.WaitGroup
+	for i, e := range some {
+		slots <- struct{}{}
+		asks.Go(func() {
+			defer func() { <-slots }()
+			do(i, e)
+		})
+	}
+	asks.Wait()
 }
 
 // matcher is a regular expression, as Nacos has it, that stands somewhere in what
