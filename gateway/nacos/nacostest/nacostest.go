@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/cluster/store/mem"
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
+	"github.com/troupe-cloud/troupe/gateway/nacos/h1"
 )
 
 // Config says what a Cloud is made of. The zero value takes everybody for an
@@ -32,6 +34,7 @@ type Cloud struct {
 	Client *cluster.Client
 	Server *api.Server
 	URL    string // scheme://host:port
+	fast   string // the same behind the fast lane
 }
 
 // Start starts a cloud without routes.
@@ -60,6 +63,20 @@ func Start(t testing.TB, cfg Config) *Cloud {
 		web.Close()
 	})
 	c.URL = web.URL
+	quick := httptest.NewUnstartedServer(c.Server)
+	lane := h1.Front(quick.Listener, h1.Config{
+		Handler: c.Server, Paths: api.SimplePaths, Params: api.SimpleParams, IdleTime: time.Hour, HeadTime: time.Hour, WriteTime: time.Hour, Log: cfg.Log,
+	})
+	quick.Listener = lane
+	quick.Start()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		if err := lane.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		quick.Close()
+	})
+	c.fast = quick.URL
 	return c
 }
 
