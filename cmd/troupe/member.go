@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -44,6 +45,7 @@ const (
 	// joinTimeout is how long a node tries to become a member: as long as Consul
 	// may keep the registration of an earlier start that died elsewhere.
 	joinTimeout = 45 * time.Second
+	consulPause = 500 * time.Millisecond // between tries to open what Consul holds
 	lockFile    = "lock"
 )
 
@@ -92,7 +94,7 @@ func (c *cloud) openFolder(context.Context) error {
 func (c *cloud) openConsul(ctx context.Context) (err error) {
 	m := c.member
 	m.consul.Writer = m.config.Name
-	if m.db, err = consul.Open(ctx, m.consul); err != nil {
+	if m.db, err = m.patientConsul(ctx, c.log); err != nil {
 		return err
 	}
 	c.store = m.db
@@ -105,6 +107,26 @@ func (c *cloud) openConsul(ctx context.Context) (err error) {
 	}
 	c.onStop("member table", func(context.Context) error { m.table.Close(); return nil })
 	return nil
+}
+
+// patientConsul goes on for a while where a Consul is that does not answer yet: its
+// servers may just be electing a leader. Where nobody listens there is none.
+func (m *member) patientConsul(ctx context.Context, log zerolog.Logger) (*consul.Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	for {
+		db, err := consul.Open(ctx, m.consul)
+		var op *net.OpError
+		if err == nil || !errors.Is(err, messages.Unavailable) || errors.As(err, &op) && op.Op == "dial" || ctx.Err() != nil {
+			return db, err
+		}
+		log.Warn().Err(err).Msg("Consul does not answer yet")
+		select {
+		case <-time.After(consulPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // openIdentity finds out who this node is in the cluster; with a token, it is
