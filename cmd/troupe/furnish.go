@@ -27,8 +27,12 @@ const (
 
 // furnish gives a new cloud its administrator, flavors and network.
 func (c *cloud) furnish(ctx context.Context) error {
+	registry := ""
+	if c.registry != nil {
+		registry = "http://" + c.registry.address
+	}
 	who, err := identity.Bootstrap(ctx, identity.Setup{
-		Client: c.client, Dir: c.config.Data, BaseURL: c.url, ComputeVersion: compute.MaxVersion.String(), Shared: c.sharedAdmin(),
+		RegistryURL: registry, Client: c.client, Dir: c.config.Data, BaseURL: c.url, ComputeVersion: compute.MaxVersion.String(), Shared: c.sharedAdmin(),
 	})
 	if err != nil {
 		return err

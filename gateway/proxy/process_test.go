@@ -17,6 +17,8 @@ import (
 
 	"github.com/troupe-cloud/troupe/gateway/door"
 	"github.com/troupe-cloud/troupe/messages/leaktest"
+
+	"github.com/troupe-cloud/troupe/balancer"
 )
 
 // serverVariable has the test binary be a server instead.
@@ -129,7 +131,7 @@ func TestProcesses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, all := start(t, loopback), []*child{startChild(t), startChild(t), startChild(t)}
-			w.register(t, "web", map[string]string{timeoutKey: "5s", ruleKey: "round-robin"}, all[0].address, all[1].address, all[2].address)
+			w.register(t, "web", map[string]string{balancer.TimeoutKey: "5s", balancer.RuleKey: "round-robin"}, all[0].address, all[1].address, all[2].address)
 			base := &http.Transport{MaxIdleConnsPerHost: loaders}
 			defer base.CloseIdleConnections()
 			var half, done sync.WaitGroup
@@ -179,7 +181,7 @@ func (w *world) call(t *testing.T, base *http.Transport, method string) {
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	w, b := start(t, loopback), backend(t)
-	w.register(t, "web", map[string]string{timeoutKey: "8s"}, b.address())
+	w.register(t, "web", map[string]string{balancer.TimeoutKey: "8s"}, b.address())
 	in, out := io.Pipe()
 	go func() {
 		for range 3 { // as slow as some clients are: for longer than the endpoint has

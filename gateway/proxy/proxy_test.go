@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/gateway/door"
+
+	"github.com/troupe-cloud/troupe/balancer"
 )
 
 func TestPaths(t *testing.T) {
@@ -148,11 +150,11 @@ func TestSettings(t *testing.T) {
 		wrong   bool
 	}{
 		"nothing":  {nil, defaultRetries, defaultTimeout, "", false},
-		"all":      {map[string]string{ruleKey: "com.netflix.loadbalancer.RandomRule", retriesKey: "0", timeoutKey: "2s"}, -1, 2 * time.Second, "com.netflix.loadbalancer.RandomRule", false},
-		"nonsense": {map[string]string{ruleKey: "x", retriesKey: "11", timeoutKey: "-1s"}, defaultRetries, defaultTimeout, "", true},
+		"all":      {map[string]string{balancer.RuleKey: "com.netflix.loadbalancer.RandomRule", balancer.RetriesKey: "0", balancer.TimeoutKey: "2s"}, -1, 2 * time.Second, "com.netflix.loadbalancer.RandomRule", false},
+		"nonsense": {map[string]string{balancer.RuleKey: "x", balancer.RetriesKey: "11", balancer.TimeoutKey: "-1s"}, defaultRetries, defaultTimeout, "", true},
 	} {
 		s, err := settingsOf(c.meta)
-		if s.next() != c.next || s.answerTime() != c.timeout || s.rule != c.rule || (err != nil) != c.wrong {
+		if s.next() != c.next || s.answerTime() != c.timeout || s.Rule != c.rule || (err != nil) != c.wrong {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
 	}
@@ -164,7 +166,7 @@ func TestTimeout(t *testing.T) {
 	stalled := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))
 	defer stalled.Close()
 	defer close(done)
-	w.register(t, "web", map[string]string{timeoutKey: "50ms"}, stalled.Listener.Addr().String())
+	w.register(t, "web", map[string]string{balancer.TimeoutKey: "50ms"}, stalled.Listener.Addr().String())
 	if resp, body := w.get(t, http.MethodGet, web, nil); resp.StatusCode != http.StatusGatewayTimeout {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}

@@ -22,7 +22,7 @@ func TestSettingsChange(t *testing.T) {
 	}
 	changed := make(chan struct{}, 100)
 	found.Watch(func(*balancer.Set) { changed <- struct{}{} })
-	w.register(t, "web", map[string]string{ruleKey: "random", retriesKey: "5", timeoutKey: "3s"}, b.address())
+	w.register(t, "web", map[string]string{balancer.RuleKey: "random", balancer.RetriesKey: "5", balancer.TimeoutKey: "3s"}, b.address())
 	for tr := found.transport.Load(); tr.Retry.Next != 5 || tr.AnswerTime != 3*time.Second; tr = found.transport.Load() {
 		select {
 		case <-changed:

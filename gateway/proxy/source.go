@@ -73,7 +73,7 @@ func (t *target) take(p *Proxy, s *registry.State, last settings) settings {
 	now, err := settingsOf(s.Service.GetMetadata())
 	if now != last {
 		t.use(p, now)
-		if now.rule != last.rule {
+		if now.Rule != last.Rule {
 			t.SetRule(now.made())
 		}
 	}

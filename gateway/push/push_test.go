@@ -189,3 +189,19 @@ func TestSource(t *testing.T) {
 		t.Errorf("with a wrong password: %v", err)
 	}
 }
+
+// TestWrongSettings: whoever asks for a service is told which of its settings of the
+// balancer do not count.
+func TestWrongSettings(t *testing.T) {
+	w := start(t, 0)
+	w.register(t, "web", "10.0.0.1")
+	if _, err := w.client.Ask(t.Context(), service.Ref("", "", "web"), &messages.SetService{
+		MetadataSet: true, Metadata: map[string]string{balancer.RuleKey: "p2c", balancer.TimeoutKey: "soon"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	resp, v := w.get(t, push.Prefix+"public/DEFAULT_GROUP/web", "good")
+	if len(v.Wrong) != 1 || !strings.Contains(v.Wrong[0], balancer.TimeoutKey) || !strings.Contains(v.Wrong[0], "soon") {
+		t.Errorf("%d %+v", resp.StatusCode, v)
+	}
+}

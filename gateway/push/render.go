@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/actors/service"
+	"github.com/troupe-cloud/troupe/balancer"
 	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -26,6 +27,7 @@ type View struct {
 	Revision  int64             `json:"revision"` // grows with each change
 	Protected bool              `json:"protected,omitempty"`
 	Metadata  map[string]string `json:"metadata,omitempty"` // of the service
+	Wrong     []string          `json:"wrong,omitempty"`    // of the metadata: settings of the balancer that do not count, and why
 	Endpoints []Endpoint        `json:"endpoints"`
 }
 
@@ -50,6 +52,9 @@ func view(s *registry.State) View {
 		return v
 	}
 	v.Exists, v.Metadata = true, s.Service.GetMetadata()
+	if _, err := balancer.WishesOf(v.Metadata); err != nil {
+		v.Wrong = strings.Split(err.Error(), "\n")
+	}
 	var all []*messages.Endpoint
 	all, v.Protected = service.Select(s.Service.GetEndpoints(), service.Query{
 		IncludeDisabled: true, ProtectThreshold: s.Service.GetProtectThreshold(),

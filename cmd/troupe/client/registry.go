@@ -16,8 +16,12 @@ import (
 	"github.com/troupe-cloud/troupe/cmd/troupe/nacos"
 )
 
-// defaultServer is where a cloud on this machine has its registry.
-const defaultServer = "http://127.0.0.1:8848"
+// Where a cloud has its registry, if nobody says where: on this machine, or on that
+// of its identity service.
+const (
+	defaultServer = "http://127.0.0.1:" + defaultPort
+	defaultPort   = "8848"
+)
 
 // registryApp is what the commands of the registry and the configuration share.
 type registryApp struct {
@@ -48,22 +52,27 @@ func (r *registryApp) flags(f *pflag.FlagSet) {
 }
 
 func (r *registryApp) serverFlags(f *pflag.FlagSet) {
-	f.StringVar(&r.server, "server", "", "address of the registry (TROUPE_REGISTRY_SERVER; default "+defaultServer+")")
+	f.StringVar(&r.server, "server", "", "address of the registry (TROUPE_REGISTRY_SERVER; default as below)")
 	f.StringVar(&r.username, "username", "", "who logs in (TROUPE_REGISTRY_USERNAME; default as below)")
 	f.StringVar(&r.password, "password", "", "the password; better in TROUPE_REGISTRY_PASSWORD, where other users of the machine do not see it")
 	f.StringVar(&r.data, "data", "", "folder of a cloud of this machine, whose credentials.json says who logs in (default run)")
 }
 
 // credentialsHelp says how a command finds out who logs in.
-const credentialsHelp = "Who logs in is said by flags or variables; else, if the server is on the machine of the cloud that they\n" +
+const credentialsHelp = "Where the registry is, is said by --server or TROUPE_REGISTRY_SERVER, which an openrc of a cloud sets; else by\n" +
+	"credentials.json in the folder of --data; else it is on port " + defaultPort + " of the machine that OS_AUTH_URL names; else it is\n" +
+	"that of the cloud in run, or " + defaultServer + ".\n\n" +
+	"Who logs in is said by flags or variables; else, if the server is on the machine of the cloud that they\n" +
 	"are about, by OS_USERNAME and OS_PASSWORD of an openrc, or by credentials.json in the folder of a cloud."
 
 // registry is a client of the server.
 func (r *registryApp) registry() (*nacos.Client, error) {
-	server := first(r.server, os.Getenv("TROUPE_REGISTRY_SERVER"), defaultServer)
+	server, err := r.address()
+	if err != nil {
+		return nil, usage(err)
+	}
 	user, password := first(r.username, os.Getenv("TROUPE_REGISTRY_USERNAME")), first(r.password, os.Getenv("TROUPE_REGISTRY_PASSWORD"))
 	if user == "" {
-		var err error
 		if user, password, err = r.ownCredentials(server); err != nil {
 			return nil, usage(err)
 		}
@@ -75,27 +84,52 @@ func (r *registryApp) registry() (*nacos.Client, error) {
 	return c, nil
 }
 
+// address is where the registry is.
+func (r *registryApp) address() (string, error) {
+	if said := first(r.server, os.Getenv("TROUPE_REGISTRY_SERVER")); said != "" {
+		return said, nil
+	}
+	if at, err := url.Parse(os.Getenv("OS_AUTH_URL")); r.data == "" && err == nil && at.Hostname() != "" {
+		return at.Scheme + "://" + net.JoinHostPort(at.Hostname(), defaultPort), nil
+	}
+	is, err := r.ownCloud()
+	return first(is.Registry, defaultServer), err
+}
+
+// ownCloud is what credentials.json of a cloud on this machine says; nothing if there
+// is none and none was named.
+func (r *registryApp) ownCloud() (is ownCredentials, err error) {
+	path := filepath.Join(first(r.data, "run"), "credentials.json")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		if r.data == "" && errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		return is, err
+	}
+	if err := json.Unmarshal(raw, &is); err != nil {
+		return is, fmt.Errorf("%s: %w", path, err)
+	}
+	return is, nil
+}
+
+// ownCredentials are what a cloud writes into its folder.
+type ownCredentials struct {
+	AuthURL  string `json:"auth_url"`
+	UserName string `json:"username"`
+	Password string `json:"password"`
+	Registry string `json:"registry_url"`
+}
+
 // ownCredentials are those of the cloud that the server belongs to. A password that
 // was not given for a server goes to no other machine than its cloud's.
 func (r *registryApp) ownCredentials(server string) (user, password string, err error) {
 	if at := os.Getenv("OS_AUTH_URL"); r.data == "" && at != "" && os.Getenv("OS_PASSWORD") != "" && sameMachine(at, server) {
 		return os.Getenv("OS_USERNAME"), os.Getenv("OS_PASSWORD"), nil
 	}
-	path := filepath.Join(first(r.data, "run"), "credentials.json")
-	raw, err := os.ReadFile(path)
+	is, err := r.ownCloud()
 	if err != nil {
-		if r.data == "" && errors.Is(err, os.ErrNotExist) {
-			return "", "", nil // nobody logs in
-		}
 		return "", "", err
-	}
-	var is struct {
-		AuthURL  string `json:"auth_url"`
-		UserName string `json:"username"`
-		Password string `json:"password"`
-	}
-	if err := json.Unmarshal(raw, &is); err != nil {
-		return "", "", fmt.Errorf("%s: %w", path, err)
 	}
 	if r.data == "" && !sameMachine(is.AuthURL, server) {
 		return "", "", nil

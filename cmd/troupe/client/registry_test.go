@@ -15,8 +15,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/troupe-cloud/troupe/actors/service"
+	"github.com/troupe-cloud/troupe/balancer"
 	"github.com/troupe-cloud/troupe/cmd/troupe/nacos"
 	"github.com/troupe-cloud/troupe/cmd/troupe/nacos/registrytest"
+	"github.com/troupe-cloud/troupe/messages"
 )
 
 // operator types commands at a registry.
@@ -184,6 +187,16 @@ func TestServiceCommands(t *testing.T) {
 	if got, err := o.troupe("service", "show", "db"); err != nil || !strings.Contains(got, "the registry") {
 		t.Errorf("%v\n%s", err, got)
 	}
+	if _, err := o.r.Client.Ask(t.Context(), service.Ref("", "", "db"), &messages.SetService{
+		MetadataSet: true, Metadata: map[string]string{balancer.RuleKey: "best"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []string{"table", "json"} {
+		if got, err := o.troupe("service", "show", "db", "-o", form); err != nil || !strings.Contains(got, balancer.RuleKey+": ") {
+			t.Errorf("%v\n%s", err, got)
+		}
+	}
 	if _, err := o.troupe("service", "register", "db", "nonsense"); ExitCode(err) != ExitUsage {
 		t.Error(err)
 	}
@@ -244,6 +257,40 @@ func TestWhoLogsIn(t *testing.T) { // table: one row, an environment and a serve
 		user, _, err := r.ownCredentials(tt.server)
 		if user != tt.user || (err != nil) != tt.fails {
 			t.Errorf("%s: %q, %v", name, user, err)
+		}
+	}
+}
+
+func TestWhereTheRegistryIs(t *testing.T) { // table: one row, an environment
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for folder, raw := range map[string]string{"run": `{"registry_url":"http://127.0.0.1:1"}`, "other": `{"registry_url":"http://10.0.0.7:2"}`, "old": `{}`, "bad": `x`} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, folder, "credentials.json"), []byte(raw), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		flag, env, data, auth string
+		want                  string
+	}{
+		"the cloud of this folder":       {"", "", "", "", "http://127.0.0.1:1"},
+		"a flag":                         {"http://a:1", "http://b:1", "other", "http://c:5/identity/v3", "http://a:1"},
+		"a variable":                     {"", "http://b:1", "other", "http://c:5/identity/v3", "http://b:1"},
+		"a folder that is named":         {"", "", "other", "http://c:5/identity/v3", "http://10.0.0.7:2"},
+		"a folder that does not say":     {"", "", "old", "http://c:5/identity/v3", defaultServer},
+		"a folder that is damaged":       {"", "", "bad", "", ""},
+		"the cloud of an openrc":         {"", "", "", "http://c:5/identity/v3", "http://c:8848"},
+		"by its scheme, and in brackets": {"", "", "", "https://[fd00::1]:5/identity/v3", "https://[fd00::1]:8848"},
+		"an openrc that says nothing":    {"", "", "", "x", "http://127.0.0.1:1"},
+	} {
+		t.Setenv("TROUPE_REGISTRY_SERVER", tt.env)
+		t.Setenv("OS_AUTH_URL", tt.auth)
+		r := &registryApp{server: tt.flag, data: tt.data}
+		if got, err := r.address(); err == nil && got != tt.want || (err != nil) != (tt.want == "") {
+			t.Errorf("%s: %s, %v, want %s", name, got, err, tt.want)
 		}
 	}
 }

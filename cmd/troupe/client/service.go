@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/troupe-cloud/troupe/actors/machine"
+	"github.com/troupe-cloud/troupe/balancer"
 	"github.com/troupe-cloud/troupe/cmd/troupe/nacos"
 )
 
@@ -83,7 +84,8 @@ func (r *registryApp) serviceList() *cobra.Command {
 // shownService is a service with its endpoints.
 type shownService struct {
 	nacos.Service
-	All []nacos.Endpoint `json:"instances"`
+	All   []nacos.Endpoint `json:"instances"`
+	Wrong []string         `json:"wrong,omitempty"` // settings of the balancer that do not count, and why
 }
 
 func (r *registryApp) serviceShow() *cobra.Command {
@@ -102,8 +104,15 @@ func (r *registryApp) serviceShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			shown := shownService{Service: s, All: all}
+			if _, err := balancer.WishesOf(s.Metadata); err != nil {
+				shown.Wrong = strings.Split(err.Error(), "\n")
+			}
 			if r.output != formatTable {
-				return encode(cmd.OutOrStdout(), r.output, shownService{s, all})
+				return encode(cmd.OutOrStdout(), r.output, shown)
+			}
+			for _, wrong := range shown.Wrong {
+				fmt.Fprintf(cmd.ErrOrStderr(), "a setting of the balancer does not count: %s\n", printable(wrong))
 			}
 			return list(cmd, &r.app, all, endpointColumns)
 		}),

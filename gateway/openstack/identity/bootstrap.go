@@ -21,6 +21,7 @@ type Setup struct {
 	Dir            string // where the files go; must exist
 	BaseURL        string // scheme://host:port that clients reach us at
 	ComputeVersion string // the newest compute microversion of this cloud, e.g. "2.93"
+	RegistryURL    string // scheme://host:port of the registry; "": there is none
 	Region         string // "": DefaultRegion
 	HashCost       int    // of bcrypt; 0: DefaultHashCost
 
@@ -39,6 +40,7 @@ type Credentials struct {
 	UserID      string `json:"user_id"`
 	ProjectID   string `json:"project_id"`
 	Region      string `json:"region"`
+	RegistryURL string `json:"registry_url,omitempty"`
 }
 
 // adminName is the name of the first user and of its project.

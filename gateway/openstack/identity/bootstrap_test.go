@@ -28,12 +28,12 @@ func TestBootstrapFiles(t *testing.T) {
 		t.Errorf("a second start: %v %v", again, err)
 	}
 	moved := c.setup()
-	moved.BaseURL = "http://127.0.0.1:9"
+	moved.BaseURL, moved.RegistryURL = "http://127.0.0.1:9", "http://127.0.0.1:10"
 	_, err = Bootstrap(t.Context(), moved)
 	c.ok(err)
 	raw, err := os.ReadFile(filepath.Join(c.dir, openrcFile))
 	c.ok(err)
-	for _, line := range []string{"export OS_AUTH_URL='http://127.0.0.1:9/identity/v3'\n", "export OS_COMPUTE_API_VERSION='2.90'\n", "export OS_IDENTITY_API_VERSION='3'\n"} {
+	for _, line := range []string{"export OS_AUTH_URL='http://127.0.0.1:9/identity/v3'\n", "export OS_COMPUTE_API_VERSION='2.90'\n", "export OS_IDENTITY_API_VERSION='3'\n", "export TROUPE_REGISTRY_SERVER='http://127.0.0.1:10'\n"} {
 		if !strings.Contains(string(raw), line) {
 			t.Errorf("openrc lacks %q", line)
 		}

@@ -41,7 +41,7 @@ func (s Setup) computeVersion() string {
 // write brings the three files up to date and returns what they say.
 func (s Setup) write(c *Credentials) (*Credentials, error) {
 	c.AuthURL = strings.TrimRight(s.BaseURL, "/") + Prefix + "/v3"
-	c.DomainID, c.Region = directory.DefaultDomainID, s.Region
+	c.DomainID, c.Region, c.RegistryURL = directory.DefaultDomainID, s.Region, s.RegistryURL
 	if c.Region == "" {
 		c.Region = DefaultRegion
 	}
@@ -72,11 +72,15 @@ func (s Setup) write(c *Credentials) (*Credentials, error) {
 func (s Setup) openrc(c *Credentials) []byte {
 	var b strings.Builder
 	b.WriteString("# How to reach this cloud as its administrator: . openrc\n")
-	for _, v := range [][2]string{
+	all := [][2]string{
 		{"OS_AUTH_URL", c.AuthURL}, {"OS_USERNAME", c.UserName}, {"OS_PASSWORD", c.Password},
 		{"OS_PROJECT_NAME", c.ProjectName}, {"OS_USER_DOMAIN_ID", c.DomainID}, {"OS_PROJECT_DOMAIN_ID", c.DomainID},
 		{"OS_REGION_NAME", c.Region}, {"OS_IDENTITY_API_VERSION", "3"}, {"OS_COMPUTE_API_VERSION", s.computeVersion()},
-	} {
+	}
+	if c.RegistryURL != "" {
+		all = append(all, [2]string{"TROUPE_REGISTRY_SERVER", c.RegistryURL}) // for troupe's own commands
+	}
+	for _, v := range all {
 		fmt.Fprintf(&b, "export %s=%s\n", v[0], quote(v[1]))
 	}
 	return []byte(b.String())
