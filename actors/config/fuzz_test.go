@@ -37,6 +37,8 @@ func FuzzID(f *testing.F) {
 func FuzzGrayRule(f *testing.F) {
 	f.Add("beta", "beta", "1.0.0", "1.2.3.4,5.6.7.8", int32(9), "1.2.3.4", "x")
 	f.Add("tag_x", "tag", "1.0.0", "x", int32(8), "", "x")
+	f.Add("v2", "label_expr", "1.0.0", "(a == 'x' || Vipserver-Tag != \"y\") && ClientIp == '1.1.1.1'", int32(7), "1.1.1.1", "x")
+	f.Add("v3", "label_expr", "1.0.0", "((((a=='", int32(7), "", "x")
 	f.Add("v1", "zone", "2", "{}", int32(-1), "::1", "")
 	f.Add("", "beta", "", ",,", int32(0), ",", ",")
 	f.Fuzz(func(t *testing.T, name, kind, version, expression string, priority int32, ip, tag string) {
@@ -48,7 +50,7 @@ func FuzzGrayRule(f *testing.F) {
 		if (err == nil) != (refused == nil) || err != nil && !errors.Is(err, messages.Invalid) {
 			t.Fatalf("%v, but %v", err, refused)
 		}
-		if err == nil && matches && kind != BetaType && kind != TagType {
+		if err == nil && matches && kind != BetaType && kind != TagType && kind != LabelType {
 			t.Errorf("%v matches", r)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 )
 
 // The rules that are evaluated. Rules of other types are kept as they are given and
-// match nobody.
+// match nobody. LabelType is a third.
 const (
 	BetaType    = "beta"
 	TagType     = "tag"
@@ -61,11 +61,14 @@ func CheckGray(r *messages.GrayRule) error {
 	if checkBytes("", r.Version, MaxRuleVersionBytes) != nil {
 		return ErrRuleVersion
 	}
-	if r.Type != BetaType && r.Type != TagType {
+	if r.Type != BetaType && r.Type != TagType && r.Type != LabelType {
 		return nil
 	}
 	if r.Version != RuleVersion {
 		return ErrRuleVersion
+	}
+	if _, err := matchLabels(r.Expression, func(string) string { return "" }); r.Type == LabelType && err != nil {
+		return ErrGrayRule
 	}
 	if r.Type == TagType && checkName("tag", r.Expression, MaxGrayTagBytes) != nil {
 		return ErrGrayRule
@@ -92,8 +95,19 @@ func Matches(r *messages.GrayRule, c Client) bool {
 	case r.Type == TagType:
 		tag, said := c.Labels[TagLabel]
 		return said && tag == r.Expression
+	case r.Type == LabelType:
+		is, err := matchLabels(r.Expression, c.label)
+		return is && err == nil
 	}
 	return false
+}
+
+// label is a label of c; empty: it has none of that name.
+func (c Client) label(name string) string {
+	if name == ClientIPLabel {
+		return c.IP
+	}
+	return c.Labels[name]
 }
 
 // Sees is the gray version that c sees of those of a digest, which come highest

@@ -150,9 +150,7 @@ func configQuery(c *call) error {
 		return err
 	}
 	m := &messages.GetConfig{ClientIp: c.conn.address(), Tag: tag}
-	if label := c.in.header(config.TagLabel); label != "" {
-		m.ClientLabels = map[string]string{config.TagLabel: label}
-	}
+	m.ClientLabels = c.conn.labels(c.in.header(config.TagLabel))
 	got, err := cluster.Ask[*messages.ConfigContent](c.ctx, c.server.cfg.Cloud, at, m)
 	switch {
 	case errors.Is(err, messages.NotFound):

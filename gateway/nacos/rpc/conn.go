@@ -48,7 +48,8 @@ type about struct {
 	clientIP  string // as it believes; else the connection's
 	app       string
 	labels    map[string]string
-	abilities map[string]bool // nil: it negotiates none
+	abilities map[string]bool   // nil: it negotiates none
+	gray      map[string]string // of labels, what rules of gray versions know; not changed
 }
 
 // begin makes the connection known. False if it is already, or has ended.

@@ -243,11 +243,7 @@ func (l *listen) sees(state *registry.State) string {
 	if len(d.GetGrays()) == 0 {
 		return d.GetMd5()
 	}
-	client := config.Client{IP: l.conn.address()}
-	if l.label != "" {
-		client.Labels = map[string]string{config.TagLabel: l.label}
-	}
-	return config.SeenMD5(d, client)
+	return config.SeenMD5(d, config.Client{IP: l.conn.address(), Labels: l.conn.labels(l.label)})
 }
 
 // Hear is registry.Listener's. A client is told if it sees another content than

@@ -86,6 +86,7 @@ func setup(in *payload) (*about, error) {
 	if app := a.labels["AppName"]; app != "" {
 		a.app = app
 	}
+	a.gray = a.grayLabels()
 	return a, nil
 }
 
