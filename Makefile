@@ -103,8 +103,8 @@ setup-build:
 
 setup-test: consul
 	@scripts/setup.sh build test
-	@scripts/nacos-client.sh >/dev/null
-	@scripts/eureka-client.sh >/dev/null
+	@scripts/npm-client.sh nacos >/dev/null
+	@scripts/npm-client.sh eureka >/dev/null
 
 $(TOOLS)/staticcheck: tools/go.mod
 	cd tools && GOFLAGS=$(TOOL_FLAGS) $(GO) build -o ../$@ honnef.co/go/tools/cmd/staticcheck

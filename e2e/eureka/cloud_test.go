@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 func prepare(dir string) error {
-	out, err := exec.Command("../../scripts/eureka-client.sh").Output()
+	out, err := exec.Command("../../scripts/npm-client.sh", "eureka").Output()
 	if err != nil {
 		noNode = fmt.Sprintf("npm eureka-js-client is not installed: %v", err)
 		if os.Getenv("TROUPE_TEST_REQUIRE_CLIENTS") != "" {

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 }
 
 func prepare(dir string) error {
-	out, err := exec.Command("../../scripts/nacos-client.sh").Output()
+	out, err := exec.Command("../../scripts/npm-client.sh", "nacos").Output()
 	if err != nil {
 		noNode = fmt.Sprintf("npm nacos is not installed: %v", err)
 		if os.Getenv("TROUPE_TEST_REQUIRE_CLIENTS") != "" {
