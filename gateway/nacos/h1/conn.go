@@ -82,7 +82,7 @@ func (c *conn) serve(buf []byte) (left []byte, goesOn bool) {
 				return left, c.flush(now) == nil
 			}
 			left = left[size:]
-			if !c.serveOne(&r, now) {
+			if !c.serveOne(&r, now) || len(c.out) > keptOut && c.flush(now) != nil {
 				_ = c.flush(now) // it is closed whether they arrive or not
 				return nil, false
 			}

@@ -36,6 +36,8 @@ var handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	case "large":
 		h.Set("Content-Length", "131072")
 		_, _ = io.WriteString(w, large)
+	case "some":
+		_, _ = io.WriteString(w, large[:directWrite/2])
 	case "refused":
 		http.Error(w, "no", http.StatusForbidden)
 	case "nothing":
@@ -143,6 +145,7 @@ func TestSameBytes(t *testing.T) {
 		"less than was said":      {1, []string{one("/fast?do=short")}, false},
 		"the end of a connection": {2, []string{one("/fast?do=close"), one("/fast")}, false},
 		"one after the other":     {3, []string{one("/fast?x=1") + one("/fast?do=said"), one("/fast")}, false},
+		"much at once":            {4, []string{strings.Repeat(one("/fast?do=said")+one("/fast?do=large"), 2)}, false},
 		"in pieces":               {2, []string{"G", "ET /fast?x=2 HTTP/1.1\r\nHo", "st: h\r\n", "\r\n" + one("/fast")[:9], one("/fast")[9:]}, false},
 		"a header twice":          {1, []string{"GET /fast HTTP/1.1\r\nhOST: h\r\nx-twice:  a\t \r\nX-TWICE: b\r\nconnection: Keep-Alive\r\n\r\n"}, false},
 		"another path":            {2, []string{one("/fast?x=1"), one("/slow")}, true},
@@ -177,6 +180,16 @@ func TestSameBytes(t *testing.T) {
 		if given != tt.given {
 			t.Errorf("%s: net/http has the connection: %v", name, given)
 		}
+	}
+}
+
+// TestMuchAtOnce has more be asked than is kept of answers.
+func TestMuchAtOnce(t *testing.T) {
+	const many = 8
+	w := newWorld(t, true, handler)
+	got := w.talk(t, many, strings.Repeat("GET /fast?do=some HTTP/1.1\r\nHost: h\r\n\r\n", many))
+	if n := strings.Count(got, large[:directWrite/2]); n != many || len(w.given) != 0 {
+		t.Errorf("%d of %d answers, %d connections given away", n, many, len(w.given))
 	}
 }
 
