@@ -141,3 +141,33 @@ func TestChecks(t *testing.T) {
 	w.must(&messages.SetCluster{Check: &messages.HealthCheck{Type: CheckTCP}})
 	answer(true, "x") // the first look of all
 }
+
+// TestSaidIsStored: what an operator says of an endpoint that beats outlives the node
+// which was told, at once; what the endpoint says of itself may wait for the snapshot.
+func TestSaidIsStored(t *testing.T) {
+	w := newWorld(t)
+	w.must(&messages.Nudged{})
+	var all []*messages.Endpoint
+	for i := range 100 {
+		all = append(all, &messages.Endpoint{Ip: fmt.Sprintf("10.0.0.%d", i), Port: 80, Weight: 1, Enabled: true, Healthy: true})
+	}
+	w.must(&messages.RegisterEndpoints{Endpoints: all})
+	w.pass(2 * SnapshotEvery)
+	off := false
+	w.must(&messages.UpdateEndpoints{
+		Keys: []*messages.EndpointKey{{Ip: "10.0.0.7", Port: 80}, {Ip: "10.0.0.70", Port: 80}}, Enabled: &off, SetMetadata: map[string]string{"zone": "a"},
+	})
+	w.move() // the node dies
+	changed := 0
+	for _, e := range w.service().GetEndpoints() {
+		if !e.Enabled && e.Metadata["zone"] == "a" {
+			changed++
+		}
+	}
+	if changed != 2 || len(w.service().GetEndpoints()) != 100 {
+		t.Errorf("of %d endpoints %d are as they were said to be", len(w.service().GetEndpoints()), changed)
+	}
+	if bad := w.state.Value().(State).check(); bad != "" {
+		t.Error(bad)
+	}
+}
