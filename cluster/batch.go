@@ -57,6 +57,9 @@ type batch struct {
 
 func (b *batch) add(writes []actors.Write, o outcome) {
 	first := len(b.writes) == 0
+	if first {
+		b.writes = make([]store.Write, 0, len(writes)+1) // the record joins them
+	}
 	for _, w := range writes {
 		size := len(w.Key) + len(w.Value)
 		if i, twice := b.find(w.Key); !first && twice {

@@ -71,6 +71,7 @@ type Store struct {
 	// The committer's own.
 	journal    *journal
 	dirtySince time.Time // of the active layer; zero: it is clean
+	scratch    scratch
 
 	state        sync.RWMutex // for active and frozen
 	active       *layer       // takes commits
@@ -105,6 +106,7 @@ func Open(path string, o Options) (*Store, error) {
 		checkpointed: make(chan struct{}, 1),
 		giveUp:       make(chan struct{}),
 	}
+	s.scratch.reset()
 	if err := s.recover(path); err != nil {
 		return nil, explain(path, errors.Join(err, db.Close()))
 	}

@@ -87,11 +87,13 @@ func (s *Store) checkpoint(l *layer) (err error) {
 	return s.db.Update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketName)
 		b.FillPercent = fillPercent
+		var key []byte // bbolt keeps values until the end, but no keys
 		for it := l.tree.Iter(); it.Next(); {
+			key = append(key[:0], it.Key()...)
 			if e := it.Value(); e.value == nil {
-				err = b.Delete([]byte(it.Key()))
+				err = b.Delete(key)
 			} else {
-				err = b.Put([]byte(it.Key()), encode(e.revision, e.value))
+				err = b.Put(key, encode(e.revision, e.value))
 			}
 			if err != nil {
 				return err

@@ -24,6 +24,23 @@ func (r *request) size() (bytes int) {
 	return bytes
 }
 
+// scratch is what the committer needs for one batch and uses again for the next.
+type scratch struct {
+	staged map[string]entry // what earlier requests of the batch write
+	writes []write
+}
+
+// keepScratch is how many writes' room is kept.
+const keepScratch = 4096
+
+func (c *scratch) reset() {
+	clear(c.staged)
+	clear(c.writes)
+	if c.writes = c.writes[:0]; c.staged == nil || cap(c.writes) > keepScratch {
+		*c = scratch{staged: map[string]entry{}}
+	}
+}
+
 type outcome struct {
 	revision uint64
 	err      error
@@ -149,11 +166,10 @@ func (s *Store) update(batch []*request, outcomes []outcome) error {
 	if err := s.room(); err != nil {
 		return err
 	}
-	staged := layer{}
-	var writes []write
-	next := s.active.last
+	defer s.scratch.reset()
+	staged, writes, next := s.scratch.staged, s.scratch.writes, s.active.last
 	for i, r := range batch {
-		isStale, err := s.stale(&staged, r.txn.Checks)
+		isStale, err := s.stale(staged, r.txn.Checks)
 		switch {
 		case err != nil:
 			return err
@@ -167,10 +183,13 @@ func (s *Store) update(batch []*request, outcomes []outcome) error {
 		outcomes[i].revision = next
 		for _, w := range r.txn.Writes {
 			e := entry{next, w.Value}
-			staged.set(w.Key, e)
+			if i+1 < len(batch) { // somebody may check it
+				staged[w.Key] = e
+			}
 			writes = append(writes, write{w.Key, e})
 		}
 	}
+	s.scratch.writes = writes
 	if len(writes) > 0 {
 		if err := s.journal.append(writes); err != nil {
 			return err
@@ -206,7 +225,7 @@ func (s *Store) room() error {
 	return nil
 }
 
-func (s *Store) stale(staged *layer, checks []store.Check) (bool, error) {
+func (s *Store) stale(staged map[string]entry, checks []store.Check) (bool, error) {
 	for _, c := range checks {
 		revision, err := s.revision(staged, c.Key)
 		if err != nil || revision != c.Revision {
@@ -217,10 +236,13 @@ func (s *Store) stale(staged *layer, checks []store.Check) (bool, error) {
 }
 
 // revision is where key stands; 0 if it is absent.
-func (s *Store) revision(staged *layer, key string) (revision uint64, err error) {
-	s.state.RLock()
-	e, ok := find(key, staged, s.active, s.frozen)
-	s.state.RUnlock()
+func (s *Store) revision(staged map[string]entry, key string) (revision uint64, err error) {
+	e, ok := staged[key]
+	if !ok {
+		s.state.RLock()
+		e, ok = find(key, s.active, s.frozen)
+		s.state.RUnlock()
+	}
 	if ok {
 		if e.value == nil {
 			return 0, nil
