@@ -3,6 +3,7 @@ package client
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,8 +27,11 @@ func (r *registryApp) migrateNacos() *cobra.Command {
 		Use: "nacos --from URL", Short: "Copy namespaces, configs and persistent services of a running Nacos", Args: exactly(0),
 		Long: "Copy namespaces, configs with their history, and persistent services of a running Nacos, 1.x to 3.x, into\n" +
 			"the registry. Nothing changes at the source. Services that their clients keep alive are not copied: the\n" +
-			"clients register by themselves once they are pointed at the registry. Gray versions, users and permissions\n" +
-			"are not copied either. The times of the history are those of the copy.\n\n" +
+			"clients register by themselves once they are pointed at the registry. Of gray versions betas are copied;\n" +
+			"versions for tags are shown to nobody who does not know the tag. Permissions of roles are copied, and roles\n" +
+			"given to users of the same names; users themselves have to be made, for their passwords are shown to\n" +
+			"nobody, and are named at the end: make them, and run it again. The role ROLE_ADMIN is given to nobody.\n" +
+			"The times of the history are those of the copy.\n\n" +
 			"It may be broken off, and run again: the journal says what is done. Remove the journal to have everything\n" +
 			"looked at once more, such as changes at the source since; what is the same on both sides costs two reads.\n\n" + credentialsHelp,
 		Example: "  TROUPE_FROM_PASSWORD=... troupe migrate nacos --from http://nacos:8848 --from-username nacos",
@@ -70,6 +74,7 @@ func (r *registryApp) migrateNacos() *cobra.Command {
 	f.StringSliceVar(&plan.Namespaces, "namespaces", nil, "ids of the namespaces to copy (default all)")
 	f.IntVar(&plan.History, "history", 20, "how many changes of each config's history to copy, the newest; 0: none")
 	f.BoolVar(&plan.Overwrite, "overwrite", false, "also configs that are at the target and differ")
+	f.BoolVar(&plan.NoRights, "no-rights", false, "leave out roles and permissions")
 	f.IntVar(&plan.Parallel, "parallel", 4, "how many items at a time")
 	f.StringVar(&journal, "journal", "nacos-migration.journal", "file that remembers what is done")
 	_ = c.MarkFlagRequired("from") // it is there
@@ -86,9 +91,13 @@ var migrationColumns = []column[migrate.Report]{
 	{"configs already there", number(func(r migrate.Report) int { return r.Same })},
 	{"configs that differ, left", number(func(r migrate.Report) int { return r.Differing })},
 	{"changes of histories copied", number(func(r migrate.Report) int { return r.Rows })},
+	{"betas copied", number(func(r migrate.Report) int { return r.Betas })},
 	{"services copied", number(func(r migrate.Report) int { return r.Services })},
 	{"endpoints copied", number(func(r migrate.Report) int { return r.Endpoints })},
 	{"services of clients, not copied", number(func(r migrate.Report) int { return r.Ephemeral })},
+	{"permissions copied", number(func(r migrate.Report) int { return r.Permissions })},
+	{"roles given to users", number(func(r migrate.Report) int { return r.Roles })},
+	{"users to be made", func(r migrate.Report) string { return strings.Join(r.Users, ", ") }},
 	{"done by an earlier run", number(func(r migrate.Report) int { return r.Done })},
 	{"failed", number(func(r migrate.Report) int { return r.Failed })},
 }

@@ -47,6 +47,9 @@ func (r *run) config(ctx context.Context, k nacos.Key) error {
 	base, begun := r.Journal.begun(item)
 	switch {
 	case !absent && same(was, is):
+		if err := r.beta(ctx, k); err != nil {
+			return err
+		}
 		r.count(func(x *Report) { x.Same++ })
 		r.Journal.done(item)
 		return nil
@@ -64,8 +67,37 @@ func (r *run) config(ctx context.Context, k nacos.Key) error {
 	if err := r.To.Publish(ctx, is, "", user); err != nil {
 		return err
 	}
+	if err := r.beta(ctx, k); err != nil {
+		return err
+	}
 	r.count(func(x *Report) { x.Configs++ })
 	r.Journal.done(item)
+	return nil
+}
+
+// beta copies what some addresses see of a config instead, if there is anything.
+func (r *run) beta(ctx context.Context, k nacos.Key) error {
+	is, err := r.From.Beta(ctx, k)
+	if nacos.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	was, err := r.To.Beta(ctx, k)
+	switch {
+	case err == nil && was.IPs == is.IPs && was.Content == is.Content && was.DataKey == is.DataKey:
+		return nil
+	case err == nil && !r.Overwrite:
+		r.Tell("the beta of config %s differs at the target, and is left as it is there", name(k))
+		return nil
+	case err != nil && !nacos.IsNotFound(err):
+		return err
+	}
+	if err := r.To.PublishBeta(ctx, is); err != nil {
+		return err
+	}
+	r.count(func(x *Report) { x.Betas++ })
 	return nil
 }
 

@@ -1,8 +1,9 @@
 // Package migrate owns the way of a Nacos' content into another server that speaks
-// its API, such as Troupe: namespaces, configs with the history that is offered, and
-// persistent services. What lives by its clients' beats and connections is not
-// copied: those clients register by themselves. It changes nothing at the source,
-// holds a few configs in memory at a time, and goes on where it was broken off.
+// its API, such as Troupe: namespaces, configs with the history and the beta that are
+// offered, persistent services, roles and permissions. What lives by its clients'
+// beats and connections is not copied: those clients register by themselves; nor are
+// users, whose passwords nobody shows. It changes nothing at the source, holds a few
+// configs in memory at a time, and goes on where it was broken off.
 package migrate
 
 import (
@@ -29,6 +30,7 @@ type Plan struct {
 	Namespaces []string // ids; none: all
 	History    int      // rows of each config's history, the newest, that are played again; 0: none
 	Overwrite  bool     // also configs that differ at the target
+	NoRights   bool     // roles and permissions are left out
 	Parallel   int      // items at a time
 	Journal    *Journal // remembers what is done
 	Tell       func(format string, args ...any)
@@ -36,17 +38,23 @@ type Plan struct {
 
 // Report counts what was done.
 type Report struct {
-	Namespaces int      `json:"namespaces_created"`
-	Configs    int      `json:"configs_copied"`
-	Same       int      `json:"configs_already_there"`
-	Rows       int      `json:"history_rows_played"`
-	Differing  int      `json:"configs_that_differ"` // and were left as they are
-	Services   int      `json:"services_copied"`
-	Endpoints  int      `json:"endpoints_copied"`
-	Ephemeral  int      `json:"services_of_clients"` // not copied: their clients register
-	Done       int      `json:"done_before"`         // by an earlier run, says the journal
-	Failed     int      `json:"failed"`
-	Problems   []string `json:"problems,omitempty"`
+	Namespaces int `json:"namespaces_created"`
+	Configs    int `json:"configs_copied"`
+	Same       int `json:"configs_already_there"`
+	Rows       int `json:"history_rows_played"`
+	Differing  int `json:"configs_that_differ"` // and were left as they are
+	Betas      int `json:"betas_copied"`
+	Services   int `json:"services_copied"`
+	Endpoints  int `json:"endpoints_copied"`
+	Ephemeral  int `json:"services_of_clients"` // not copied: their clients register
+	Done       int `json:"done_before"`         // by an earlier run, says the journal
+
+	Roles       int      `json:"roles_copied"` // given to users that are at the target
+	Permissions int      `json:"permissions_copied"`
+	Users       []string `json:"users_to_be_made,omitempty"` // at the source, and not at the target
+
+	Failed   int      `json:"failed"`
+	Problems []string `json:"problems,omitempty"`
 }
 
 // run is one migration under way.
@@ -73,6 +81,9 @@ func Run(ctx context.Context, plan Plan) (Report, error) {
 		if err := r.services(ctx, ns); err != nil {
 			return r.report, fmt.Errorf("services of namespace %s: %w", ns, err)
 		}
+	}
+	if err := r.rights(ctx); err != nil {
+		return r.report, fmt.Errorf("roles and permissions: %w", err)
 	}
 	return r.report, r.Journal.err()
 }

@@ -2,9 +2,11 @@ package migrate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,6 +21,7 @@ import (
 // world is a source and a target.
 type world struct {
 	t        *testing.T
+	source   *registrytest.Registry
 	from, to *nacos.Client
 	plan     Plan
 	left     atomic.Int64 // requests until the target breaks down; 0: it does not
@@ -41,10 +44,27 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func newWorld(t *testing.T, from nacos.Version) *world {
 	w := &world{t: t}
-	w.from = connect(t, registrytest.Start(t), from, nil)
+	w.source = registrytest.Start(t)
+	w.from = connect(t, w.source, from, nil)
 	w.to = connect(t, registrytest.Start(t), nacos.V3, &http.Client{Transport: w})
 	w.plan = Plan{From: w.from, To: w.to, History: 20, Parallel: 4, Tell: func(string, ...any) {}}
 	return w
+}
+
+// user makes a user at the source.
+func (w *world) user(name string) {
+	w.t.Helper()
+	post := func(path string, form url.Values, into any) {
+		resp, err := http.PostForm(w.source.URL+"/nacos/v1/auth/"+path, form)
+		w.must(err)
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(into); err != nil || resp.StatusCode != http.StatusOK {
+			w.t.Fatalf("%s: %s, %v", path, resp.Status, err)
+		}
+	}
+	var login struct{ AccessToken string }
+	post("login", url.Values{"username": {w.source.Username}, "password": {w.source.Password}}, &login)
+	post("users", url.Values{"username": {name}, "password": {"a-long-password"}, "accessToken": {login.AccessToken}}, &struct{}{})
 }
 
 func connect(t *testing.T, r *registrytest.Registry, v nacos.Version, h *http.Client) *nacos.Client {
@@ -177,6 +197,46 @@ func TestBrokenOff(t *testing.T) {
 		}
 	}
 	w.checkEqual()
+}
+
+// TestBetasAndRights: what some addresses see comes along, and what roles may do; who
+// has them only where there is such a user.
+func TestBetasAndRights(t *testing.T) {
+	for _, v := range []nacos.Version{nacos.V1, nacos.V3} {
+		t.Run(fmt.Sprint("from v", v), func(t *testing.T) {
+			w := newWorld(t, v)
+			w.publish(w.from, "public", "a", "formal")
+			key := nacos.Key{Namespace: "public", Group: "g", DataID: "a"}
+			w.must(w.from.PublishBeta(t.Context(), nacos.Beta{Config: nacos.Config{Key: key, Content: "beta"}, IPs: "10.0.0.1,10.0.0.2"}))
+			for _, role := range []string{"dev", "ROLE_ADMIN"} {
+				w.must(w.from.AddRole(t.Context(), nacos.Role{Role: role, Username: "admin"}))
+			}
+			w.must(w.from.AddPermission(t.Context(), nacos.Permission{Role: "dev", Resource: "dev:*:naming/*", Action: "rw"}))
+			w.user("ann")
+			w.must(w.from.AddRole(t.Context(), nacos.Role{Role: "dev", Username: "ann"}))
+			got, err := Run(t.Context(), w.plan)
+			want := Report{Configs: 1, Betas: 1, Roles: 1, Permissions: 1, Users: []string{"ann"}}
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%+v, %v; want %+v", got, err, want)
+			}
+			beta, err := w.to.Beta(t.Context(), key)
+			if err != nil || beta.Content != "beta" || beta.IPs != "10.0.0.1,10.0.0.2" {
+				t.Errorf("%+v, %v", beta, err)
+			}
+			roles, _, err := w.to.Roles(t.Context(), 1, 10)
+			if err != nil || !reflect.DeepEqual(roles, []nacos.Role{{Role: "dev", Username: "admin"}}) {
+				t.Errorf("%v, %v", roles, err)
+			}
+			got, err = Run(t.Context(), w.plan)
+			if want := (Report{Same: 1, Users: []string{"ann"}}); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("again: %+v, %v", got, err)
+			}
+			w.plan.NoRights = true
+			if got, err = Run(t.Context(), w.plan); err != nil || got.Users != nil {
+				t.Errorf("without rights: %+v, %v", got, err)
+			}
+		})
+	}
 }
 
 func TestWhatDiffersStays(t *testing.T) {
