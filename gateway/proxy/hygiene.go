@@ -137,7 +137,10 @@ func modify(r *http.Response) error {
 	return nil
 }
 
-// bound limits the size of a request's body, and the time in which it comes.
+// bound limits the size of a request's body, and the time in which it comes. That
+// http.MaxBytesReader remembers the end of the body is needed too: the server closes the
+// body when the answer begins, and a transport that then looks once more whether there is
+// more of it would take that for an error, and break off the answer (golang.org/issue/40747).
 func bound(w http.ResponseWriter, r *http.Request) {
 	if hasBody(r) {
 		r.Body = &pacedBody{ReadCloser: http.MaxBytesReader(w, r.Body, MaxBody), control: http.NewResponseController(w)}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -43,6 +44,10 @@ func newTap(to string) (*tap, error) {
 	t.server = &http.Server{ReadHeaderTimeout: tapHeaderTimeout, ErrorLog: silent,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			t.requests.Add(1)
+			// A server closes a request's body when its answer begins. A transport that then
+			// looks whether there is more of it, though it had its end, takes that for an error
+			// and breaks the answer off (golang.org/issue/40747). This reader remembers the end.
+			r.Body = http.MaxBytesReader(w, r.Body, math.MaxInt64)
 			proxy.ServeHTTP(w, r)
 		})}
 	go func() { t.ended <- t.server.Serve(tapped{l, &t.bytes}) }()
