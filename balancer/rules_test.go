@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,7 +13,12 @@ import (
 
 // seeded is a Draw that gives the same every time.
 func seeded(seed uint64) Draw {
-	return rand.New(rand.NewPCG(seed, seed)).Uint64
+	r, mu := rand.New(rand.NewPCG(seed, seed)), sync.Mutex{} // a balancer's timers draw too, where a test takes long
+	return func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return r.Uint64()
+	}
 }
 
 // clock is a time that a test moves; a balancer's timers look at it too.
