@@ -44,8 +44,10 @@ func announcement(s State) []Said {
 	if !s.serving() || !machine.Any(s.View.Metadata, s.View.Tags) {
 		return nil
 	}
-	i := slices.IndexFunc(s.View.Ports, func(p *messages.Port) bool { return p.Address != "" })
 	wishes, err := machine.Parse(s.View.Metadata, s.View.Tags)
+	i := slices.IndexFunc(s.View.Ports, func(p *messages.Port) bool {
+		return p.Address != "" && (wishes.Network == "" || wishes.Network == p.NetworkId || wishes.Network == p.NetworkName)
+	})
 	if err != nil || i < 0 {
 		return nil
 	}

@@ -25,8 +25,9 @@ const (
 	NamespaceKey = Prefix + "namespace"
 	ClusterKey   = Prefix + "cluster"
 	WeightKey    = Prefix + "weight"
-	CheckKey     = Prefix + "check" // tcp, http:/path or none
-	DrainKey     = Prefix + "drain" // whole seconds
+	CheckKey     = Prefix + "check"   // tcp, http:/path or none
+	DrainKey     = Prefix + "drain"   // whole seconds
+	NetworkKey   = Prefix + "network" // whose address is announced: its name or id
 )
 
 // What the metadata of an endpoint that a server has announced say of it.
@@ -53,6 +54,7 @@ type Wishes struct {
 	Services []Service // by identity
 	Configs  []Config  // in the order of their names
 	Drain    time.Duration
+	Network  string // name or id; "": the first that the server has an address of
 }
 
 // Service is one service that the server is to be an endpoint of.
@@ -89,7 +91,7 @@ func Parse(metadata map[string]string, tags []string) (Wishes, error) {
 	like := Service{
 		Cluster: service.Cluster(r.one(ClusterKey)), Weight: r.weight(), Check: r.check(),
 	}
-	w := Wishes{Drain: r.drain()}
+	w := Wishes{Drain: r.drain(), Network: r.one(NetworkKey)}
 	r.must(service.CheckCluster(like.Cluster))
 	for _, name := range r.all(ServiceKey, MaxServices) {
 		w.Services = r.service(w.Services, like, namespace, group, name)

@@ -36,6 +36,9 @@ func show(w Wishes, err error) string {
 	if w.Drain != DefaultDrain {
 		all = append(all, fmt.Sprint("drains ", w.Drain))
 	}
+	if w.Network != "" {
+		all = append(all, "on "+w.Network)
+	}
 	return strings.Join(all, "; ")
 }
 
@@ -54,6 +57,8 @@ func TestParse(t *testing.T) { // table: one row, "key=value ..." of metadata, |
 		"service=web check=none":         "web[80]",
 		"service=web drain=0":            "web[80]; drains 0s",
 		"service=web drain=300":          "web[80]; drains 5m0s",
+		"service=web network=inner":      "web[80]; on inner",
+		"service=web|network=inner":      "web[80]; on inner",
 		"service=web|service=api:81":     "api[81]; web[80]",
 		"|service=web weight=3":          "web[80] weighs 3",
 		"service=web weight=2|weight=3":  "web[80] weighs 2",
