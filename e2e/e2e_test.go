@@ -51,6 +51,7 @@ type cloud struct {
 	args []string
 
 	cmd    *exec.Cmd
+	ready  string // the line that says so
 	exited chan struct{}
 	log    *tail
 }
@@ -95,7 +96,7 @@ func (c *cloud) startWith(args []string) error {
 		_ = c.cmd.Wait()
 		return fmt.Errorf("the cloud did not get ready: %q, %w\n%s", line, err, c.log)
 	}
-	c.exited = make(chan struct{})
+	c.ready, c.exited = line, make(chan struct{})
 	go func(cmd *exec.Cmd, exited chan struct{}) {
 		_, _ = io.Copy(io.Discard, stdout)
 		_ = cmd.Wait()

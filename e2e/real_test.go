@@ -45,6 +45,8 @@ func requireReal(t *testing.T, programs ...string) {
 	}
 }
 
+const realNet = "10.77.0.0/24" // of the guests; the gateway is the first of it
+
 // real is a cloud over a private libvirtd in a namespace of its own.
 type real struct {
 	*cloud
@@ -53,7 +55,7 @@ type real struct {
 	ctx   context.Context
 }
 
-func newReal(t *testing.T) *real {
+func newReal(t *testing.T, more ...string) *real {
 	t.Helper()
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
@@ -72,7 +74,7 @@ func newReal(t *testing.T) *real {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.tearDown(t) })
-	r.cloud = newCloud(t, "--driver", "libvirt", "--libvirt-uri", r.node.URI(), "--netns", r.node.Namespace, "--flat-cidr", "10.77.0.0/24")
+	r.cloud = newCloud(t, append([]string{"--driver", "libvirt", "--libvirt-uri", r.node.URI(), "--netns", r.node.Namespace, "--flat-cidr", realNet}, more...)...)
 	return r
 }
 
@@ -83,7 +85,7 @@ func (r *real) tearDown(t *testing.T) {
 	if err := r.node.Stop(ctx); err != nil {
 		t.Error(err)
 	}
-	n, err := flatnet.Open(ctx, flatnet.Config{CIDR: netip.MustParsePrefix("10.77.0.0/24"), Namespace: r.node.Namespace, Log: zerolog.Nop()})
+	n, err := flatnet.Open(ctx, flatnet.Config{CIDR: netip.MustParsePrefix(realNet), Namespace: r.node.Namespace, Log: zerolog.Nop()})
 	if err == nil {
 		err = n.Teardown(ctx)
 	}
