@@ -172,7 +172,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 
 // round is what one request of many takes, in nanoseconds.
 func round(b *testing.B, tr http.RoundTripper, url string) (wall, cpu float64) {
-	const requests = 40
+	const requests = 10
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
 	if err != nil {
 		b.Fatal(err)

@@ -16,7 +16,7 @@ import (
 
 // tripRequests is how many requests are made between two looks at the clock: few, so
 // that other work on the machine falls upon bare and balanced rounds alike.
-const tripRequests = 40
+const tripRequests = 10
 
 // trips measures what a balanced request takes beyond one that is not: by the same
 // transport and, where it is a real one, over the same connections to the same
