@@ -17,6 +17,7 @@ type fargoClient struct {
 	t        *testing.T
 	conn     fargo.EurekaConnection
 	instance fargo.Instance
+	server   server
 	once     sync.Once
 	stop     chan struct{}
 	stopped  chan struct{}
@@ -25,16 +26,24 @@ type fargoClient struct {
 func newFargo(t *testing.T, c *cloud, s server, asJSON bool) client {
 	f := &fargoClient{t: t, conn: fargo.NewConn(c.eureka("/eureka/v2")), stop: make(chan struct{}), stopped: make(chan struct{})}
 	f.conn.UseJson, f.conn.Timeout = asJSON, 30*time.Second
-	f.instance = fargo.Instance{
+	f.instance = f.made(s)
+	f.server = s
+	close(f.stopped)
+	return f
+}
+
+// made is the instance as its owner describes it. What fargo reads back from XML has
+// lost its metadata, and would be registered again without.
+func (f *fargoClient) made(s server) fargo.Instance {
+	i := fargo.Instance{
 		InstanceId: s.host + ":" + s.app, HostName: s.host, App: s.app, IPAddr: s.ip, VipAddress: strings.ToLower(s.app),
 		Port: s.port, PortEnabled: true, Status: fargo.UP, DataCenterInfo: fargo.DataCenterInfo{Name: fargo.MyOwn},
 		LeaseInfo: fargo.LeaseInfo{RenewalIntervalInSecs: int32(renewEvery / time.Second), DurationInSecs: int32(leaseTime / time.Second)},
 	}
 	for k, v := range s.metadata {
-		f.instance.SetMetadataString(k, v)
+		i.SetMetadataString(k, v)
 	}
-	close(f.stopped)
-	return f
+	return i
 }
 
 func (f *fargoClient) register() error {
@@ -59,7 +68,8 @@ func (f *fargoClient) renew(i fargo.Instance, stop, stopped chan struct{}) {
 		}
 		err := f.conn.HeartBeatInstance(&i)
 		if code, ok := fargo.HTTPResponseStatusCode(err); ok && code == http.StatusNotFound {
-			_ = f.conn.ReregisterInstance(&i) // or with the next one
+			again := f.made(f.server)
+			_ = f.conn.ReregisterInstance(&again) // or with the next one
 		}
 	}
 }

@@ -22,7 +22,7 @@ type v1 struct {
 func openV1(a access) (sdk, error) {
 	p := vo.NacosClientParam{
 		ClientConfig: &constant.ClientConfig{
-			TimeoutMs: 5000, NotLoadCacheAtStart: true, UpdateCacheWhenEmpty: true,
+			TimeoutMs: 30000, NotLoadCacheAtStart: true, UpdateCacheWhenEmpty: true,
 			LogDir: a.Dir, CacheDir: a.Dir, LogLevel: "info", Username: a.Username, Password: a.Password,
 		},
 		ServerConfigs: []constant.ServerConfig{{IpAddr: a.Host, Port: a.Port, ContextPath: "/nacos"}},

@@ -20,7 +20,7 @@ type v2 struct {
 func openV2(a access) (sdk, error) {
 	p := vo.NacosClientParam{
 		ClientConfig: &constant.ClientConfig{
-			TimeoutMs: 5000, NotLoadCacheAtStart: true, UpdateCacheWhenEmpty: true, DisableUseSnapShot: true,
+			TimeoutMs: 30000, NotLoadCacheAtStart: true, UpdateCacheWhenEmpty: true, DisableUseSnapShot: true,
 			LogDir: a.Dir, CacheDir: a.Dir, LogLevel: "info", Username: a.Username, Password: a.Password,
 		},
 		ServerConfigs: []constant.ServerConfig{{IpAddr: a.Host, Port: a.Port, ContextPath: "/nacos"}},
