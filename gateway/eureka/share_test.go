@@ -15,10 +15,12 @@ import (
 func (w *world) show(what string, right func(v *view) bool) {
 	w.t.Helper()
 	ok := false
-	w.api.view.await(w.t.Context(), func() bool {
-		ok = right(w.api.view)
-		return ok
-	})
+	for range 4 { // a busy machine may take longer than a request waits
+		w.api.view.await(w.t.Context(), func() bool {
+			ok = right(w.api.view)
+			return ok
+		})
+	}
 	if !ok {
 		w.t.Fatalf("never seen: %s", what)
 	}
