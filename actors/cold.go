@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -38,18 +40,20 @@ func (c Cold) Changed(key string) (value proto.Message, ok bool) {
 
 func (c *Cold) load(map[string][]byte) error { return nil }
 
-func (c *Cold) writes() (map[string][]byte, error) {
+func (c *Cold) writes() ([]Write, error) {
 	if c.changed == nil {
 		return nil, nil
 	}
-	w := map[string][]byte{}
+	var changes []*coldChange
 	for at := c.changed; at != nil; at = at.next {
-		if _, done := w[at.key]; done {
-			continue
-		}
-		if at.value == nil {
-			w[at.key] = nil
-			continue
+		changes = append(changes, at)
+	}
+	slices.SortStableFunc(changes, func(a, b *coldChange) int { return cmp.Compare(a.key, b.key) }) // of one key the newest stays first
+	changes = slices.CompactFunc(changes, func(a, b *coldChange) bool { return a.key == b.key })
+	w := make([]Write, len(changes))
+	for i, at := range changes {
+		if w[i].Key = at.key; at.value == nil {
+			continue // deleted
 		}
 		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(at.value)
 		if err != nil {
@@ -58,7 +62,7 @@ func (c *Cold) writes() (map[string][]byte, error) {
 		if raw == nil {
 			raw = []byte{} // a message of default values is no delete
 		}
-		w[at.key] = raw
+		w[i].Value = raw
 	}
 	return w, nil
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/troupe-cloud/troupe/messages"
 	"github.com/troupe-cloud/troupe/messages/encode"
 )
@@ -129,9 +127,22 @@ type Turn struct {
 }
 
 // Kind makes the spec runnable.
-func (s Spec[S]) Kind() Kind { return kind[S]{s} }
+func (s Spec[S]) Kind() Kind {
+	k := kind[S]{spec: s}
+	if s.Tables != nil {
+		var none S
+		k.tables = sortedKeys(s.Tables(&none))
+	}
+	return k
+}
 
-type kind[S any] struct{ spec Spec[S] }
+type kind[S any] struct {
+	spec   Spec[S]
+	tables []string // their names, in order
+}
+
+// besideRows is how many writes there usually are beside the rows of a table.
+const besideRows = 6
 
 func (k kind[S]) Name() string    { return k.spec.Name }
 func (k kind[S]) Volatile() bool  { return k.spec.Volatile }
@@ -217,15 +228,18 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 	if k.spec.Tables != nil {
 		kept := after // what has an address is allocated: not for what only reads
 		tables := k.spec.Tables(&kept)
-		for _, name := range sortedKeys(tables) {
+		for _, name := range k.tables {
 			rows, err := tables[name].writes()
 			if err != nil {
 				return Turn{State: st}, fmt.Errorf("table %s of %s: %w", name, k.spec.Name, err)
 			}
-			for _, row := range sortedKeys(rows) {
-				t.Writes = append(t.Writes, Write{tables[name].key(Ref{k.spec.Name, in.ID}, name, row), rows[row]})
+			if t.Writes == nil && len(rows) > 0 {
+				t.Writes = make([]Write, 0, len(rows)+besideRows)
+			}
+			for _, row := range rows {
+				t.Writes = append(t.Writes, Write{tables[name].key(Ref{k.spec.Name, in.ID}, name, row.Key), row.Value})
 				if k.spec.RowIndex != nil {
-					t.Writes = append(t.Writes, difference(k.spec.RowIndex(before, name, row), k.spec.RowIndex(kept, name, row))...)
+					t.Writes = append(t.Writes, difference(k.spec.RowIndex(before, name, row.Key), k.spec.RowIndex(kept, name, row.Key))...)
 				}
 			}
 			tables[name].settle()
@@ -274,44 +288,6 @@ func (k kind[S]) index(before, after S) []Write {
 		return nil
 	}
 	return difference(k.spec.Index(before), k.spec.Index(after))
-}
-
-// difference lists what has to be written to come from one set of entries to
-// another.
-func difference(before, after []Entry) []Write {
-	old := make(map[string]Entry, len(before))
-	for _, e := range before {
-		old[e.Key] = e
-	}
-	var w []Write
-	for _, e := range after {
-		if was, ok := old[e.Key]; !ok || !was.same(e) {
-			w = append(w, Write{"index/" + e.Key, e.bytes()})
-		}
-		delete(old, e.Key)
-	}
-	for _, key := range sortedKeys(old) {
-		w = append(w, Write{Key: "index/" + key})
-	}
-	return w
-}
-
-func (e Entry) same(o Entry) bool {
-	if e.View != nil || o.View != nil {
-		return e.View == o.View
-	}
-	return bytes.Equal(e.Value, o.Value)
-}
-
-func (e Entry) bytes() []byte {
-	if e.View == nil {
-		return append([]byte{}, e.Value...) // never nil, which would delete
-	}
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(e.View)
-	if err != nil {
-		panic(fmt.Sprintf("the index entry %s cannot be encoded: %v", e.Key, err)) // whoever takes text checks that it is UTF-8
-	}
-	return raw
 }
 
 func sortedKeys[V any](m map[string]V) []string {

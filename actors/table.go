@@ -1,9 +1,11 @@
 package actors
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/benbjohnson/immutable"
 )
@@ -100,7 +102,7 @@ func decodeRow(raw []byte, v any) error {
 // Rows is what the runtime needs of a Table, whatever its values are.
 type Rows interface {
 	load(rows map[string][]byte) error
-	writes() (map[string][]byte, error) // changed rows; nil: deleted
+	writes() ([]Write, error) // changed rows by their own keys, in order
 	settle()
 	key(r Ref, table, row string) string
 }
@@ -118,25 +120,29 @@ func (t *Table[V]) load(rows map[string][]byte) error {
 	return nil
 }
 
-func (t *Table[V]) writes() (map[string][]byte, error) {
-	if t.changed == nil {
+func (t *Table[V]) writes() ([]Write, error) {
+	n := 0
+	for c := t.changed; c != nil; c = c.next {
+		n++
+	}
+	if n == 0 {
 		return nil, nil
 	}
-	w := map[string][]byte{}
+	w := make([]Write, 0, n)
 	for c := t.changed; c != nil; c = c.next {
-		if _, done := w[c.key]; done {
-			continue
-		}
-		v, ok := t.Get(c.key)
+		w = append(w, Write{Key: c.key})
+	}
+	slices.SortFunc(w, func(a, b Write) int { return cmp.Compare(a.Key, b.Key) })
+	w = slices.CompactFunc(w, func(a, b Write) bool { return a.Key == b.Key })
+	for i := range w {
+		v, ok := t.Get(w[i].Key)
 		if !ok {
-			w[c.key] = nil
-			continue
+			continue // deleted
 		}
-		raw, err := encodeRow(v)
-		if err != nil {
-			return nil, fmt.Errorf("row %q: %w", c.key, err)
+		var err error
+		if w[i].Value, err = encodeRow(v); err != nil {
+			return nil, fmt.Errorf("row %q: %w", w[i].Key, err)
 		}
-		w[c.key] = raw
 	}
 	return w, nil
 }
