@@ -17,7 +17,7 @@ import (
 )
 
 // olderConsul stands before a Consul and takes only so many operations in one
-// transaction, as versions before 1.10 do.
+// transaction, as older versions do.
 type olderConsul struct {
 	*httptest.Server
 	most, seen atomic.Int64 // operations: taken, and the most of one that was
