@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -304,10 +305,16 @@ func TestStream(t *testing.T) {
 	if _, code := r.result(1); code != "0" {
 		t.Errorf("it ended with %s", code)
 	}
-	r.peer.mu.Lock()
-	defer r.peer.mu.Unlock()
-	if r.peer.ended != 1 {
-		t.Errorf("its end was told %d times", r.peer.ended)
+	told := func() int {
+		r.peer.mu.Lock()
+		defer r.peer.mu.Unlock()
+		return r.peer.ended
+	}
+	for told() == 0 && t.Context().Err() == nil { // the client may hear of it first
+		runtime.Gosched()
+	}
+	if n := told(); n != 1 {
+		t.Errorf("its end was told %d times", n)
 	}
 }
 
