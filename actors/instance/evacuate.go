@@ -27,11 +27,14 @@ type Evacuation struct {
 }
 
 // Leftover is an order for a host that the instance has left, told until the host
-// has taken it: it may be down for long.
+// has taken it: it may be down for long. A release that was taken is kept in mind
+// until it is done: a host that still has a shared disk must not free it once the
+// instance is deleted, for nobody would delete it then.
 type Leftover struct {
 	Host  string
 	Order uint64
 	Kind  messages.OrderKind
+	Taken bool `json:",omitempty"`
 }
 
 func evacuate(s State, in actors.Input, m *messages.EvacuateInstance) (State, []actors.Effect, error) {
@@ -148,7 +151,7 @@ func evacuated(s State, now time.Time, m *messages.DomainReported) (State, []act
 	e := s.Evac
 	s = s.move(now, doneMove, m.HypervisorHostname)
 	for _, host := range e.Yielded {
-		s = s.leave(Leftover{host, s.Order, orderRelease})
+		s = s.leave(Leftover{Host: host, Order: s.Order, Kind: orderRelease})
 	}
 	s.Evac, s.Failed, s.Tried = nil, nil, nil
 	s = s.edit(now, func(v *messages.InstanceView) {
@@ -182,7 +185,7 @@ func evacuationFailed(s State, now time.Time, f *messages.Fault) (State, []actor
 		if host == e.From {
 			kind = orderLook
 		}
-		s = s.leave(Leftover{host, s.Order, kind})
+		s = s.leave(Leftover{Host: host, Order: s.Order, Kind: kind})
 	}
 	s.Evac, s.Failed, s.Tried = nil, nil, nil
 	s = s.edit(now, func(v *messages.InstanceView) {
@@ -201,15 +204,12 @@ func (s State) breakOff(now time.Time) State {
 	s = s.move(now, cancelledMove, "")
 	s.Evac, s.Tried = nil, nil
 	for _, host := range e.Yielded {
-		s = s.leave(Leftover{host, s.Order + 1, orderDelete})
+		s = s.leave(Leftover{Host: host, Order: s.Order + 1, Kind: orderDelete})
 	}
 	s = s.edit(now, func(v *messages.InstanceView) {
 		if v.Host = e.Target; e.Asking != "" {
 			v.Host = e.Asking
 		}
 	})
-	if s.View.Host == "" {
-		s = s.order(orderDelete) // the number that the leftovers have
-	}
 	return s
 }

@@ -163,7 +163,7 @@ func fact(s State, in actors.Input) (State, []actors.Effect, error) {
 	case *messages.OrderAccepted:
 		return s, nil, nil // the report is what counts
 	case *messages.OrderTaken:
-		return s.dismiss(m.Host, m.Order), nil, nil
+		return s.dismiss(m.Host, m.Order, false), nil, nil
 	case *messages.InstanceYielded:
 		return yielded(s, in.Now, m)
 	case *messages.OrderRefused:

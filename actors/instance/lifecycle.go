@@ -114,9 +114,10 @@ func remove(s State, in actors.Input, m *messages.ActOnInstance) (State, []actor
 	s = s.begin(in.Now, m.Action, m).eventOn(in.Now, "delete", s.View.Host)
 	s.Clearing, s.Failed = false, nil
 	s = s.breakOff(in.Now)
-	if s.View.Host != "" {
-		s = s.order(orderDelete)
+	if s.View.Host != "" || len(s.Left) > 0 {
+		s = s.order(orderDelete) // which the leftovers have, too
 	}
+	s = s.finishOff()
 	s = s.edit(in.Now, func(v *messages.InstanceView) { v.TaskState = deleting })
 	s = s.drains(in.Now, 0) // however long services take to confirm
 	return settleDelete(s, in.Now)

@@ -16,7 +16,7 @@ func busy(s State) bool {
 	if s.View == nil {
 		return false
 	}
-	return s.View.TaskState != idle || s.leaving() || len(s.Left) > 0 || s.unheard() || s.wantsFollow()
+	return s.View.TaskState != idle || s.leaving() || s.untold() || s.unheard() || s.wantsFollow()
 }
 
 // leaving: networks and quota are to be given back, though no task says so.

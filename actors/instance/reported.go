@@ -12,7 +12,7 @@ import (
 // commits nothing, so it must not confirm anything either.
 func reported(s State, now time.Time, m *messages.DomainReported) (State, []actors.Effect, error) {
 	f := Fact{m.Order, m.Seq}
-	s = s.dismiss(m.Host, m.Order)
+	s = s.dismiss(m.Host, m.Order, m.Ended && m.Absent)
 	if s.interrupted(m) {
 		return s.drained(now)
 	}
