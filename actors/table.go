@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/benbjohnson/immutable"
@@ -60,7 +61,8 @@ func (t Table[V]) Delete(key string) Table[V] {
 	return Table[V]{t.rows.Delete(key), &change{key, t.changed}}
 }
 
-// All ranges over the rows in an order that depends on the keys alone.
+// All ranges over the rows in an order that depends on what was set and deleted, and
+// on nothing else.
 func (t Table[V]) All() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		if t.rows == nil {
@@ -109,9 +111,11 @@ type Rows interface {
 
 func (t *Table[V]) load(rows map[string][]byte) error {
 	b := immutable.NewMapBuilder[string, V](nil)
-	for k, raw := range rows {
+	// In order: the map ranges over few rows as they were put in, and a state that was
+	// loaded twice must say the same twice.
+	for _, k := range slices.Sorted(maps.Keys(rows)) {
 		var v V
-		if err := decodeRow(raw, &v); err != nil {
+		if err := decodeRow(rows[k], &v); err != nil {
 			return fmt.Errorf("row %q: %w", k, err)
 		}
 		b.Set(k, v)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"cmp"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -122,8 +123,8 @@ func restore(s State, in actors.Input) State {
 			owned[r.e.Owner] = append(owned[r.e.Owner], r.slot)
 		}
 	}
-	for name, slots := range owned {
-		w.own(name, slots, false)
+	for _, name := range slices.Sorted(maps.Keys(owned)) {
+		w.own(name, owned[name], false)
 	}
 	w.l.held = len(all)
 	for slot := range w.l.used {

@@ -31,7 +31,10 @@ const checkTime = 10 * time.Second
 
 // Run plays one history. The error tells the first invariant that broke, with
 // what happened just before.
-func Run(seed uint64, c Config) error {
+func Run(seed uint64, c Config) error { return play(seed, c).err }
+
+// play plays one history to its end.
+func play(seed uint64, c Config) *World {
 	w := New(seed, c.Kinds, c.Hosts, c.Faults)
 	w.users = &users{w: w, network: c.Network, acked: map[string]bool{}, projects: []string{"p1", "p2"}}
 	if c.Shared {
@@ -63,9 +66,9 @@ func Run(seed uint64, c Config) error {
 	}
 	if w.err != nil {
 		last := w.trace[max(0, len(w.trace)-600):]
-		return fmt.Errorf("seed %d: %w\n%s", seed, w.err, strings.Join(last, "\n"))
+		w.err = fmt.Errorf("seed %d: %w\n%s", seed, w.err, strings.Join(last, "\n"))
 	}
-	return nil
+	return w
 }
 
 func (w *World) runUntil(t time.Duration) {
