@@ -75,14 +75,17 @@ func TestEureka(t *testing.T) {
 	if status, body := asEureka(t, c, "POST", "/apps/ORDERS", instance, admin); status != 204 {
 		t.Errorf("register: %d %s", status, body)
 	}
-	for path, form := range map[string]url.Values{
-		"/v1/auth/users":       {"username": {"reader"}, "password": {"reader-secret"}},
-		"/v1/auth/roles":       {"username": {"reader"}, "role": {"readers"}},
-		"/v1/auth/permissions": {"role": {"readers"}, "resource": {"public:DEFAULT_GROUP:naming/ORDERS"}, "action": {"r"}},
+	for _, r := range []struct {
+		path string
+		form url.Values
+	}{
+		{"/v1/auth/users", url.Values{"username": {"reader"}, "password": {"reader-secret"}}},
+		{"/v1/auth/roles", url.Values{"username": {"reader"}, "role": {"readers"}}},
+		{"/v1/auth/permissions", url.Values{"role": {"readers"}, "resource": {"public:DEFAULT_GROUP:naming/ORDERS"}, "action": {"r"}}},
 	} {
-		form.Set("accessToken", login(t, c))
-		if status, body := tell(t, c, "POST", path, form); status != 200 {
-			t.Fatalf("%s: %d %s", path, status, body)
+		r.form.Set("accessToken", login(t, c))
+		if status, body := tell(t, c, "POST", r.path, r.form); status != 200 {
+			t.Fatalf("%s: %d %s", r.path, status, body)
 		}
 	}
 	reader := url.UserPassword("reader", "reader-secret")
