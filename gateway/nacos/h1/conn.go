@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/troupe-cloud/troupe/gateway/nacos/begun"
 )
 
 // conn is one connection while it is served here.
@@ -58,7 +60,7 @@ func (c *conn) live() {
 func (c *conn) give(left []byte) {
 	_ = c.net.SetDeadline(time.Time{}) // net/http sets its own
 	select {
-	case c.server.given <- &begun{Conn: c.net, first: append([]byte(nil), left...)}:
+	case c.server.given <- begun.New(c.net, append([]byte(nil), left...)):
 	case <-c.server.done:
 		_ = c.net.Close()
 	}
@@ -174,22 +176,4 @@ func (c *conn) closeIdle() {
 	if c.state.CompareAndSwap(waits, ended) {
 		_ = c.net.Close()
 	}
-}
-
-// begun is a connection of which something was read.
-type begun struct {
-	net.Conn
-	first []byte
-}
-
-// Read is net.Conn's.
-func (b *begun) Read(p []byte) (int, error) {
-	if len(b.first) == 0 {
-		return b.Conn.Read(p)
-	}
-	n := copy(p, b.first)
-	if b.first = b.first[n:]; len(b.first) == 0 {
-		b.first = nil
-	}
-	return n, nil
 }

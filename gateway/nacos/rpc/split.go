@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/troupe-cloud/troupe/gateway/nacos/begun"
 )
 
 // preface is what an HTTP/2 client says first. Over plain TCP nobody but gRPC
@@ -80,7 +82,7 @@ func (s *Splitter) sort(c net.Conn) {
 		to = s.grpc
 	}
 	select {
-	case to.conns <- &begun{Conn: c, first: first[:n]}:
+	case to.conns <- begun.New(c, first[:n]):
 	case <-s.done:
 		_ = c.Close()
 	}
@@ -107,21 +109,3 @@ func (h *half) Close() error { return h.all.Close() }
 
 // Addr is net.Listener's.
 func (h *half) Addr() net.Addr { return h.all.from.Addr() }
-
-// begun is a connection of which the first bytes were read.
-type begun struct {
-	net.Conn
-	first []byte
-}
-
-// Read is net.Conn's.
-func (b *begun) Read(p []byte) (int, error) {
-	if len(b.first) == 0 {
-		return b.Conn.Read(p)
-	}
-	n := copy(p, b.first)
-	if b.first = b.first[n:]; len(b.first) == 0 {
-		b.first = nil
-	}
-	return n, nil
-}
