@@ -51,37 +51,52 @@ func (c *cloud) call(ctx context.Context, node int, method, path string, in, out
 	req.Header.Set("X-Auth-Token", c.token)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("OpenStack-API-Version", "compute 2.73")
+	raw, err := c.send(req)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(raw, out)
+}
+
+// send sends a request and returns what was answered, if that is good.
+func (c *cloud) send(req *http.Request) ([]byte, error) {
 	answer, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUnknown, err)
+		return nil, fmt.Errorf("%w: %w", errUnknown, err)
 	}
 	defer answer.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(answer.Body, 16<<20))
 	switch {
 	case answer.StatusCode >= 500:
-		return fmt.Errorf("%w: status %d: %.200s", errUnknown, answer.StatusCode, raw)
+		return nil, fmt.Errorf("%w: status %d: %.200s", errUnknown, answer.StatusCode, raw)
 	case answer.StatusCode >= 400:
-		return refused{answer.StatusCode, fmt.Sprintf("%.200s", raw)}
+		return nil, refused{answer.StatusCode, fmt.Sprintf("%.200s", raw)}
 	case err != nil:
-		return fmt.Errorf("%w: %w", errUnknown, err)
-	case out == nil:
-		return nil
+		return nil, fmt.Errorf("%w: %w", errUnknown, err)
 	}
-	return json.Unmarshal(raw, out)
+	return raw, nil
 }
 
-// login gets a token with the credentials that the first node has written.
-func (c *cloud) login(ctx context.Context) error {
+// credentials are those that the first node has written.
+type credentials struct {
+	Username  string `json:"username"`
+	Password  string `json:"password"`
+	ProjectID string `json:"project_id"`
+}
+
+func (c *cloud) credentials() (who credentials, err error) {
 	raw, err := os.ReadFile(filepath.Join(c.dir, c.nodes[0].Name, "credentials.json"))
 	if err != nil {
-		return err
+		return who, err
 	}
-	var who struct {
-		Username  string `json:"username"`
-		Password  string `json:"password"`
-		ProjectID string `json:"project_id"`
-	}
-	if err := json.Unmarshal(raw, &who); err != nil {
+	err = json.Unmarshal(raw, &who)
+	return who, err
+}
+
+// login gets a token.
+func (c *cloud) login(ctx context.Context) error {
+	who, err := c.credentials()
+	if err != nil {
 		return err
 	}
 	c.project = who.ProjectID

@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -58,34 +55,14 @@ func (c *cloud) registry(ctx context.Context, node int, method, path string, for
 	if c.registryToken != "" {
 		req.Header.Set("Authorization", "Bearer "+c.registryToken)
 	}
-	answer, err := c.http.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", errUnknown, err)
-	}
-	defer answer.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
-	switch {
-	case answer.StatusCode >= 500:
-		return "", fmt.Errorf("%w: status %d: %.200s", errUnknown, answer.StatusCode, raw)
-	case answer.StatusCode >= 400:
-		return "", refused{answer.StatusCode, fmt.Sprintf("%.200s", raw)}
-	case err != nil:
-		return "", fmt.Errorf("%w: %w", errUnknown, err)
-	}
-	return string(raw), nil
+	raw, err := c.send(req)
+	return string(raw), err
 }
 
-// enter logs in to the registry with the credentials that the first node has written.
+// enter logs in to the registry.
 func (c *cloud) enter(ctx context.Context) error {
-	raw, err := os.ReadFile(filepath.Join(c.dir, c.nodes[0].Name, "credentials.json"))
+	who, err := c.credentials()
 	if err != nil {
-		return err
-	}
-	var who struct {
-		Username string `json:"username"`
-		Password string `json:"password"`
-	}
-	if err := json.Unmarshal(raw, &who); err != nil {
 		return err
 	}
 	said, err := c.registry(ctx, 0, http.MethodPost, "/v1/auth/login", url.Values{"username": {who.Username}, "password": {who.Password}})
