@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/troupe-cloud/troupe/gateway/openstack/compute"
 	"github.com/troupe-cloud/troupe/gateway/openstack/identity"
@@ -38,13 +40,38 @@ func resetPasswordCommand() *cobra.Command {
 			if _, err := os.Stat(filepath.Join(config.Data, storeFile)); err != nil {
 				return badSetting("--data %s: there is no cloud: %w", config.Data, err)
 			}
+			config.keepAddresses(cmd.Flags())
 			return resetPassword(cmd, config)
 		},
 	}
 	c.Flags().StringVar(&config.Data, "data", defaultData, "folder of the cloud")
-	c.Flags().StringVar(&config.Listen, "listen", defaultListen, "address that the files are to name")
+	config.addressFlags(c.Flags())
 	return c
 }
+
+func (c *cloudConfig) addressFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.Listen, "listen", defaultListen, "address that the files are to name, if it is no longer the one that they do")
+	f.StringVar(&c.RegistryListen, "registry-listen", defaultRegistry, "address of the registry, likewise; off: there is none")
+}
+
+// keepAddresses puts those that the files name where none was given. Where the files
+// are lost, what a cloud listens on by default is as good a guess as any: its next
+// start writes what is true.
+func (c *cloudConfig) keepAddresses(given *pflag.FlagSet) {
+	was, err := identity.ReadCredentials(c.Data)
+	if err == nil && !given.Changed("listen") {
+		c.Listen = strings.TrimPrefix(was.BaseURL(), httpScheme)
+	}
+	if err == nil && !given.Changed("registry-listen") {
+		c.RegistryListen = strings.TrimPrefix(was.RegistryURL, httpScheme)
+	}
+	if c.RegistryListen == noRegistry {
+		c.RegistryListen = ""
+	}
+}
+
+// httpScheme is in front of an address in the files.
+const httpScheme = "http://"
 
 func resetPassword(cmd *cobra.Command, config cloudConfig) error {
 	log, closeLog, err := newLog("", "warn")
@@ -62,9 +89,11 @@ func resetPassword(cmd *cobra.Command, config cloudConfig) error {
 	if err := c.startNode(ctx); err != nil {
 		return err
 	}
-	who, err := identity.ResetAdmin(ctx, identity.Setup{
-		Client: c.client, Dir: config.Data, BaseURL: "http://" + config.Listen, ComputeVersion: compute.MaxVersion.String(),
-	})
+	setup := identity.Setup{Client: c.client, Dir: config.Data, BaseURL: httpScheme + config.Listen, ComputeVersion: compute.MaxVersion.String()}
+	if config.RegistryListen != "" {
+		setup.RegistryURL = httpScheme + config.RegistryListen
+	}
+	who, err := identity.ResetAdmin(ctx, setup)
 	if err != nil {
 		return err
 	}

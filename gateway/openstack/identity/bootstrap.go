@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -146,7 +147,12 @@ func ResetAdmin(ctx context.Context, s Setup) (*Credentials, error) {
 
 func newPassword() string { return base64.RawURLEncoding.EncodeToString(random(passwordBytes)) }
 
-func readCredentials(dir string) (*Credentials, error) {
+// BaseURL is the Setup's that these were written under.
+func (c *Credentials) BaseURL() string { return strings.TrimSuffix(c.AuthURL, authPath) }
+
+// ReadCredentials reads credentials.json in dir. The error is fs.ErrNotExist where
+// there is none.
+func ReadCredentials(dir string) (*Credentials, error) {
 	path := filepath.Join(dir, credentialsFile)
 	raw, err := readPrivate(path)
 	if err != nil {

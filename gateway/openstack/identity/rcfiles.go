@@ -23,6 +23,9 @@ const (
 	CloudName = "troupe"
 )
 
+// authPath is where below the BaseURL people log in.
+const authPath = Prefix + "/v3"
+
 // clientVersion is the newest compute microversion that the files ask for.
 // Clients refuse to start when told of one that they do not know (the
 // python-openstackclient of Debian 12 knows 2.90), and from 2.92 on the server
@@ -40,7 +43,7 @@ func (s Setup) computeVersion() string {
 
 // write brings the three files up to date and returns what they say.
 func (s Setup) write(c *Credentials) (*Credentials, error) {
-	c.AuthURL = strings.TrimRight(s.BaseURL, "/") + Prefix + "/v3"
+	c.AuthURL = strings.TrimRight(s.BaseURL, "/") + authPath
 	c.DomainID, c.Region, c.RegistryURL = directory.DefaultDomainID, s.Region, s.RegistryURL
 	if c.Region == "" {
 		c.Region = DefaultRegion

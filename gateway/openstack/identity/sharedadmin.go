@@ -22,7 +22,7 @@ func (s Setup) have(ctx context.Context) (*Credentials, error) {
 			return c, err
 		}
 	}
-	c, err := readCredentials(s.Dir)
+	c, err := ReadCredentials(s.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
