@@ -79,7 +79,7 @@ func (c *Client) deliver(ctx context.Context, e *messages.Envelope) (proto.Messa
 	deadline, _ := ctx.Deadline()
 	e.DeadlineUnixMs = deadline.UnixMilli()
 	refused := map[string]bool{}
-	var since time.Time // when what may have been done was first sent
+	var doubt messages.Doubt
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		node := c.nodes.pick()
 		sent := time.Now()
@@ -106,10 +106,11 @@ func (c *Client) deliver(ctx context.Context, e *messages.Envelope) (proto.Messa
 		default:
 			return nil, late(ctx, err)
 		}
-		if maybe && !e.Suspect {
-			e.Suspect, since = true, sent
+		if maybe {
+			doubt.Raise(sent)
+			e.Suspect = true
 		}
-		if e.DedupeId != "" && e.Suspect && time.Since(since) > messages.RepeatFor {
+		if e.DedupeId != "" && doubt.Lasts(time.Now()) {
 			return nil, fmt.Errorf("it may have been done: %w", err)
 		}
 		if c.ctx.Err() != nil || !sleep(ctx, pause) {

@@ -62,17 +62,21 @@ func (c *Client) Ask(ctx context.Context, to actors.Ref, m proto.Message) (proto
 
 // ask asks until ctx ends, which must have a deadline.
 func (c *Client) ask(ctx context.Context, what call) (proto.Message, error) {
-	since := time.Now() // when what may have been done was first sent
+	var doubt messages.Doubt
+	if what.suspect { // as another node said, whose copies went before
+		doubt.Raise(time.Now())
+	}
 	for pause := askPause; ; pause = min(4*pause, askMaxPause) {
 		try, sent := what, time.Now()
 		got, err := c.once(ctx, &try)
 		if err == nil || !again(err) {
 			return got, err
 		}
-		if !what.suspect && maybe(err) {
-			what.suspect, since = true, sent
+		if maybe(err) {
+			doubt.Raise(sent)
+			what.suspect = true
 		}
-		if what.dedupe != "" && what.suspect && time.Since(since) > messages.RepeatFor {
+		if what.dedupe != "" && doubt.Lasts(time.Now()) {
 			return nil, fmt.Errorf("%v: it may have been done: %w", what.to, err)
 		}
 		if c.node.stopping.Load() || !c.node.newer(ctx, newerView(err), pause) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -31,10 +30,6 @@ func Decode(method string, payload []byte) (proto.Message, error) {
 	}
 	return m, nil
 }
-
-// RepeatFor is how long a command of which it is not known whether it was done may
-// be sent again: what did it is sure to remember it for longer.
-const RepeatFor = 10 * time.Second
 
 // CommandID names m, asked under an outer request: the same however often it is
 // asked. It is "" if m cannot be encoded.
