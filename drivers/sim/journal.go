@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -25,11 +26,11 @@ type Journal struct {
 	torn   bool  // behind them stands a part of one that did not fit the disk
 	packed int64 // size after the last compaction
 	loaded map[string]map[string]domain
-}
 
-// minCompact is the size in bytes below which the journal is never rewritten;
-// above it, it is once it has grown fourfold.
-const minCompact = 8 << 20
+	least   int64 // minCompact, but for tests
+	packing bool  // a compaction goes on
+	packers sync.WaitGroup
+}
 
 // theHost is the id of the entry that is about the hypervisor itself: of its
 // domain only the epoch counts.
@@ -79,16 +80,21 @@ func OpenJournal(dir string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal of the simulated hypervisors: %w", err)
 	}
-	j := &Journal{path: filepath.Join(dir, "domains.jsonl")}
+	j := &Journal{path: filepath.Join(dir, "domains.jsonl"), least: minCompact}
 	var err error
-	if j.loaded, err = load(j.path); err != nil {
+	if j.loaded, err = load(j.path, math.MaxInt64); err != nil {
 		return nil, err
 	}
-	return j, j.compact(j.loaded)
+	packed, err := j.pack(j.loaded)
+	if err != nil {
+		return nil, err
+	}
+	return j, j.replace(packed, nil)
 }
 
-// Close closes the file.
+// Close closes the file, when a compaction that goes on has ended.
 func (j *Journal) Close() error {
+	j.packers.Wait()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.file.Close()
@@ -125,17 +131,8 @@ func (j *Journal) write(host, id string, dom *domain) error {
 		j.torn = n > 0
 		return errors.Join(err, j.mend())
 	}
-	if j.size += int64(n); j.size < max(minCompact, 4*j.packed) {
-		return nil
-	}
-	all, err := load(j.path)
-	if err != nil {
-		return err
-	}
-	if err := j.compact(all); err != nil {
-		j.packed = j.size // what was to be written stands; the next try is a while away
-		return os.Remove(j.path + ".tmp")
-	}
+	j.size += int64(n)
+	j.compactLater()
 	return nil
 }
 
@@ -152,34 +149,8 @@ func (j *Journal) mend() error {
 	return nil
 }
 
-// compact writes a file with only what is there now, and puts it in place.
-func (j *Journal) compact(all map[string]map[string]domain) error {
-	tmp, err := os.OpenFile(j.path+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	out := bufio.NewWriter(tmp)
-	enc := json.NewEncoder(out)
-	for host, doms := range all {
-		for id, dom := range doms {
-			if err := enc.Encode(entry{host, id, &dom}); err != nil {
-				return errors.Join(err, tmp.Close())
-			}
-		}
-	}
-	if err := errors.Join(out.Flush(), os.Rename(tmp.Name(), j.path)); err != nil {
-		return errors.Join(err, tmp.Close())
-	}
-	if j.file != nil {
-		_ = j.file.Close() // the old file has no name any more
-	}
-	j.file = tmp
-	j.packed, err = tmp.Seek(0, io.SeekEnd)
-	j.size = j.packed
-	return err
-}
-
-func load(path string) (map[string]map[string]domain, error) {
+// load reads what stands in the first bytes of a journal.
+func load(path string, first int64) (map[string]map[string]domain, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return map[string]map[string]domain{}, nil
@@ -188,7 +159,7 @@ func load(path string) (map[string]map[string]domain, error) {
 		return nil, err
 	}
 	defer f.Close()
-	all, err := parse(f)
+	all, err := parse(io.LimitReader(f, first))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -3,10 +3,12 @@ package sim
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
+	"sync"
 	"testing"
 
 	"github.com/troupe-cloud/troupe/messages/encode/encodetest"
@@ -60,18 +62,74 @@ func TestJournalIsCompacted(t *testing.T) {
 	d := New(Config{Name: "a", Journal: j})
 	s := spec()
 	must(t, d.Build(t.Context(), s))
-	j.size = minCompact // as if this much had been written
+	j.least = 1
 	must(t, d.Stop(t.Context(), s.InstanceId, at(2), 0))
+	j.packers.Wait()
 	if info, err := os.Stat(j.path); err != nil || info.Size() > 1000 || info.Size() != j.size {
 		t.Errorf("after compaction: %v %v, thought to be %d", info, err, j.size)
 	}
 	must(t, d.Start(t.Context(), s.InstanceId, at(3)))
-	all, err := load(j.path)
+	all, err := load(j.path, math.MaxInt64)
 	must(t, err)
 	if got := all["a"][s.InstanceId]; got != d.domains[s.InstanceId] {
 		t.Errorf("the file has %v, memory %v", got, d.domains[s.InstanceId])
 	}
 	must(t, j.Close())
+}
+
+// TestCompactionLosesNothing: what is written while the journal is rewritten stands
+// behind what was rewritten.
+func TestCompactionLosesNothing(t *testing.T) {
+	dir := t.TempDir()
+	j, err := OpenJournal(dir)
+	must(t, err)
+	d := New(Config{Name: "a", Journal: j})
+	stays, goes, late := spec(), spec(), spec()
+	must(t, d.Build(t.Context(), stays))
+	must(t, d.Build(t.Context(), goes))
+	first := j.size
+	must(t, d.Delete(t.Context(), goes.InstanceId, at(9)))
+	must(t, d.Build(t.Context(), late))
+	j.compact(first)
+	must(t, d.Stop(t.Context(), late.InstanceId, at(9), 0))
+	must(t, j.Close())
+	j, err = OpenJournal(dir)
+	must(t, err)
+	left := j.take("a")
+	if delete(left, theHost); !reflect.DeepEqual(left, d.domains) {
+		t.Errorf("the file has %v, memory %v", left, d.domains)
+	}
+	must(t, j.Close())
+}
+
+// TestHypervisorsWorkWhileTheJournalIsRewritten writes through as many compactions as
+// fit, by many at once.
+func TestHypervisorsWorkWhileTheJournalIsRewritten(t *testing.T) {
+	j, err := OpenJournal(t.TempDir())
+	must(t, err)
+	j.least = 1000 // bytes: at every few lines
+	hosts := make([]*Driver, 4)
+	var all sync.WaitGroup
+	for i := range hosts {
+		hosts[i] = New(Config{Name: string(rune('a' + i)), Journal: j})
+		all.Go(func() {
+			for range 50 {
+				if err := hosts[i].Build(t.Context(), spec()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	must(t, j.Close())
+	left, err := load(j.path, math.MaxInt64)
+	must(t, err)
+	for _, d := range hosts {
+		doms := left[d.cfg.Name]
+		if delete(doms, theHost); !reflect.DeepEqual(doms, d.domains) {
+			t.Errorf("%s: the file has %d domains, memory %d", d.cfg.Name, len(doms), len(d.domains))
+		}
+	}
 }
 
 func TestBrokenJournalIsRefused(t *testing.T) {

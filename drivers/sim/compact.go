@@ -1,0 +1,101 @@
+package sim
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+)
+
+// minCompact is the size in bytes below which the journal is never rewritten;
+// above it, it is once it has grown fourfold.
+const minCompact = 8 << 20
+
+// compactLater has the journal rewritten if it is time. To read tens of thousands of
+// lines takes half a second, in which no hypervisor may stand still: so it is done
+// beside what is written, and only that is copied under the lock. Called with mu held.
+func (j *Journal) compactLater() {
+	if j.packing || j.size < max(j.least, 4*j.packed) {
+		return
+	}
+	j.packing = true
+	first := j.size
+	j.packers.Go(func() { j.compact(first) })
+}
+
+// compact rewrites the first bytes of the journal. If that fails, what was written
+// stands, and the next try is a while away.
+func (j *Journal) compact(first int64) {
+	var tmp *os.File
+	all, err := load(j.path, first)
+	if err == nil {
+		tmp, err = j.pack(all)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err == nil {
+		err = j.replace(tmp, func() error { return j.copyFrom(first, tmp) })
+	}
+	if err != nil {
+		j.packed = j.size
+		_ = os.Remove(j.path + ".tmp")
+	}
+	j.packing = false
+}
+
+// pack writes a file with only what is there now.
+func (j *Journal) pack(all map[string]map[string]domain) (*os.File, error) {
+	tmp, err := os.OpenFile(j.path+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	out := bufio.NewWriter(tmp)
+	enc := json.NewEncoder(out)
+	for host, doms := range all {
+		for id, dom := range doms {
+			if err := enc.Encode(entry{host, id, &dom}); err != nil {
+				return nil, errors.Join(err, tmp.Close())
+			}
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return nil, errors.Join(err, tmp.Close())
+	}
+	return tmp, nil
+}
+
+// copyFrom appends to tmp the lines that stand behind the first bytes.
+func (j *Journal) copyFrom(first int64, tmp *os.File) error {
+	f, err := os.Open(j.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(tmp, io.NewSectionReader(f, first, j.size-first))
+	return err
+}
+
+// replace puts tmp in the journal's place, when complete, if there is one, has
+// brought it up to date. tmp is closed if that fails.
+func (j *Journal) replace(tmp *os.File, complete func() error) error {
+	var err error
+	if complete != nil {
+		err = complete()
+	}
+	size := int64(0)
+	if err == nil {
+		size, err = tmp.Seek(0, io.SeekEnd)
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), j.path)
+	}
+	if err != nil {
+		return errors.Join(err, tmp.Close())
+	}
+	if j.file != nil {
+		_ = j.file.Close() // the old file has no name any more
+	}
+	j.file, j.size, j.packed, j.torn = tmp, size, size, false
+	return nil
+}
