@@ -30,10 +30,11 @@ const (
 )
 
 // How often the heap is looked at: as often as it has to be to be in time,
-// within these bounds. A look costs some microseconds.
+// within these bounds. A look costs some microseconds; a load that sets in between
+// two of them must not get into Go's own collection before the next.
 const (
 	heapFastLook = 5 * time.Millisecond
-	heapSlowLook = time.Second
+	heapSlowLook = 100 * time.Millisecond
 )
 
 // tuneCollector has the collector follow those rules until ctx ends, unless GOGC

@@ -47,7 +47,7 @@ func TestHeapPause(t *testing.T) {
 	}{
 		"nothing goes on": {0, heapSlowLook},
 		"a little":        {mb / 4, heapSlowLook},
-		"a load":          {6 * mb, 250 * time.Millisecond},
+		"a load":          {34 * mb, 40 * time.Millisecond},
 		"a heavy one":     {300 * mb, heapFastLook},
 	} {
 		now := before
