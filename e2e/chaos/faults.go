@@ -121,8 +121,8 @@ var faults = []fault{
 		return c.jump(ctx, dice, between(dice, 3*time.Second, peer.MaxClockSkew-5*time.Second), between(dice, scale, 4*scale))
 	}},
 	{"a node's clock jumps far ahead or back", func(ctx context.Context, c *cloud, dice *rand.Rand, scale time.Duration) error {
-		// Users' tokens last half a day.
-		return c.jump(ctx, dice, between(dice, time.Minute, 8*time.Hour), between(dice, scale, 4*scale))
+		// Users' tokens last half a day, the registry's five hours.
+		return c.jump(ctx, dice, between(dice, time.Minute, 4*time.Hour), between(dice, scale, 4*scale))
 	}},
 	{"a node leaves in order and comes back", func(_ context.Context, c *cloud, dice *rand.Rand, _ time.Duration) error {
 		n := c.anyNode(dice)
