@@ -42,10 +42,10 @@ e2e: setup-test build ## only the tests with real processes, a real machine and 
 	TROUPE_TEST_REQUIRE_LIBVIRT=1 $(GO) test -count=1 -timeout 20m -v ./e2e/...
 
 nacos-clients: setup-test ## only the real clients of Nacos against the registry
-	cd e2e/nacos && $(GO) vet ./... && TROUPE_TEST_REQUIRE_CLIENTS=1 $(GO) test -count=1 -parallel 8 -timeout 10m ./...
+	cd e2e/clients && $(GO) vet ./cloud ./nacos && $(GO) test -count=1 -parallel 8 -timeout 10m ./nacos
 
 eureka-clients: setup-test ## only the real clients of Eureka against the registry
-	cd e2e/eureka && $(GO) vet ./... && TROUPE_TEST_REQUIRE_CLIENTS=1 $(GO) test -count=1 -parallel 8 -timeout 10m ./...
+	cd e2e/clients && $(GO) vet ./cloud ./eureka && $(GO) test -count=1 -parallel 8 -timeout 10m ./eureka
 
 cluster: build ## Consul and a cloud of three nodes on 127.0.0.1, which go on running
 	@scripts/cluster.sh start $(RUN_DIR)/cluster

@@ -9,11 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/troupe-cloud/troupe/e2e/clients/cloud"
 )
 
 const (
@@ -49,25 +49,19 @@ func open(t *testing.T, a access) (*client, error) {
 		t: t, log: filepath.Join(a.Dir, "client.log"), gone: make(chan struct{}),
 		waiting: map[int]chan answer{}, seen: map[string]answer{}, changed: make(chan struct{}),
 	}
-	c.cmd = exec.Command(os.Args[0])
+	c.cmd = cloud.Mortal(os.Args[0])
 	if a.Kind == kindNode {
-		script, err := filepath.Abs("node/client.js")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.cmd = exec.Command("node", script)
+		c.cmd = cloud.Node(t)
 	}
 	raw, err := json.Marshal(a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.cmd.Dir = a.Dir
-	c.cmd.Env = append(os.Environ(), accessVariable+"="+string(raw),
-		"NODE_PATH="+filepath.Join(nodeDir, "node_modules"),
+	c.cmd.Env = append(c.cmd.Env, accessVariable+"="+string(raw),
 		// All processes of a machine share one config client of npm nacos, with the
 		// credentials of the first, unless each is told another port to meet at.
-		"NODE_CLUSTER_CLIENT_PORT="+freePort(t))
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		"NODE_CLUSTER_CLIENT_PORT="+cloud.FreePort(t))
 	return c, c.start()
 }
 
@@ -135,11 +129,7 @@ func (c *client) hear(lines *bufio.Reader) {
 func (c *client) kill() {
 	_ = c.cmd.Process.Kill()
 	<-c.gone
-	if c.t.Failed() {
-		raw, _ := os.ReadFile(c.log)
-		all := strings.Split(string(raw), "\n")
-		c.t.Logf("the client's log ends with:\n%s", strings.Join(all[max(0, len(all)-30):], "\n"))
-	}
+	cloud.LogEnd(c.t, "the client", c.log)
 }
 
 // try gives an order; what comes of it may be an error.

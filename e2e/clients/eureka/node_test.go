@@ -10,9 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/troupe-cloud/troupe/e2e/clients/cloud"
 )
 
 // nodeClient is a process with npm eureka-js-client. It is given one order after the
@@ -35,29 +36,24 @@ type answer struct {
 // clientVariable holds what the process is to be.
 const clientVariable = "TROUPE_EUREKA_CLIENT"
 
-func newNode(t *testing.T, c *cloud, s server, delta bool) client {
+func newNode(t *testing.T, c *cloud.Cloud, s server, delta bool) client {
 	t.Helper()
 	given, err := json.Marshal(map[string]any{
-		"url": c.eureka("/eureka/apps/"), "app": s.app, "host": s.host, "ip": s.ip, "port": s.port, "metadata": s.metadata, "delta": delta,
+		"url": apiURL(c, "/eureka/apps/"), "app": s.app, "host": s.host, "ip": s.ip, "port": s.port, "metadata": s.metadata, "delta": delta,
 		"renewal": renewEvery / time.Second, "duration": leaseTime / time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := &nodeClient{t: t, log: filepath.Join(t.TempDir(), "log")}
-	script, err := filepath.Abs("node/client.js")
-	if err != nil {
-		t.Fatal(err)
-	}
 	log, err := os.Create(n.log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	n.cmd = exec.Command("node", script)
-	n.cmd.Env = append(os.Environ(), clientVariable+"="+string(given), "NODE_PATH="+filepath.Join(nodeDir, "node_modules"))
+	n.cmd = cloud.Node(t)
+	n.cmd.Env = append(n.cmd.Env, clientVariable+"="+string(given))
 	n.cmd.Stderr = log
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdout, err := n.cmd.StdoutPipe()
 	if err == nil {
 		n.stdin, err = n.cmd.StdinPipe()
@@ -71,9 +67,7 @@ func newNode(t *testing.T, c *cloud, s server, delta bool) client {
 	n.lines = bufio.NewReader(stdout)
 	t.Cleanup(func() {
 		n.kill()
-		if raw, err := os.ReadFile(n.log); t.Failed() && err == nil {
-			t.Logf("the log of %s ends with:\n%s", s.host, raw[max(0, len(raw)-2<<10):])
-		}
+		cloud.LogEnd(t, s.host, n.log)
 	})
 	return n
 }

@@ -1,4 +1,4 @@
-package nacos
+package cloud
 
 import (
 	"math/rand/v2"
@@ -14,17 +14,21 @@ const (
 	firstPort  = 12_000
 	lastPort   = 31_000
 	grpcOffset = 1000 // of the port of gRPC, from that of HTTP
+
+	portTries = 1000
 )
 
-// freePort is a port of 127.0.0.1 that nobody listens at, nor at that of gRPC above it.
-func freePort(t *testing.T) string {
+// FreePort is a port of 127.0.0.1 that nobody listens at, nor at that of gRPC above it.
+func FreePort(t *testing.T) string {
 	t.Helper()
-	for {
+	for range portTries {
 		port := firstPort + rand.N(lastPort-firstPort)
 		if free(port) && free(port+grpcOffset) {
 			return strconv.Itoa(port)
 		}
 	}
+	t.Fatalf("no free port after %d tries", portTries)
+	return ""
 }
 
 func free(port int) bool {

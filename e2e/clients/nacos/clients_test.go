@@ -5,20 +5,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/troupe-cloud/troupe/e2e/clients/cloud"
 )
 
 // script is a test of one kind of client against a cloud of its own.
 type script struct {
 	*testing.T
 	kind  string
-	cloud *cloud
+	cloud *cloud.Cloud
 }
 
 func (s *script) open() *client {
 	s.Helper()
-	a := s.cloud.access
-	a.Kind = s.kind
-	c, err := open(s.T, a)
+	c, err := open(s.T, accessTo(s.T, s.cloud, s.kind))
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -58,10 +58,10 @@ func TestClients(t *testing.T) {
 	for _, kind := range []string{kindV1, kindV2, kindNode} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			if kind == kindNode && nodeDir == "" {
-				t.Skip(noNode)
+			if kind == kindNode {
+				cloud.NeedNode(t)
 			}
-			s := &script{t, kind, newCloud(t)}
+			s := &script{t, kind, cloud.New(t)}
 			t.Run("serves", func(t *testing.T) {
 				for name, do := range map[string]func(*script){
 					"naming": (*script).naming, "expiry": (*script).expiry, "persistent": (*script).persistent, "config": (*script).config, "login": (*script).login,
@@ -166,8 +166,8 @@ func (s *script) config() {
 
 // login: who has a wrong password gets nothing; the others have logged in.
 func (s *script) login() {
-	a := s.cloud.access
-	a.Kind, a.Password = s.kind, "wrong"
+	a := accessTo(s.T, s.cloud, s.kind)
+	a.Password = "wrong"
 	c, err := open(s.T, a)
 	if err != nil {
 		return
@@ -197,9 +197,9 @@ func (s *script) restart() {
 	provider.do(request{Do: doPublish, Key: key, Content: "before: true"})
 	consumer.do(request{Do: doListen, Key: key})
 
-	s.cloud.kill()
+	s.cloud.Kill()
 	victim.kill() // nobody keeps what it registered; the other is to be kept
-	s.cloud.start()
+	s.cloud.Start()
 
 	provider.awaitOrder(request{Do: doPublish, Key: key, Content: "after: true"}, "a publish", func(_ answer, err error) bool { return err == nil })
 	consumer.await(key, "a content that was published after the restart", func(a answer) bool { return a.Content == "after: true" })

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hudl/fargo"
+
+	"github.com/troupe-cloud/troupe/e2e/clients/cloud"
 )
 
 // fargoClient is hudl/fargo, which renews nothing by itself: a loop does, as its
@@ -23,8 +25,8 @@ type fargoClient struct {
 	stopped  chan struct{}
 }
 
-func newFargo(t *testing.T, c *cloud, s server, asJSON bool) client {
-	f := &fargoClient{t: t, conn: fargo.NewConn(c.eureka("/eureka/v2")), stop: make(chan struct{}), stopped: make(chan struct{})}
+func newFargo(t *testing.T, c *cloud.Cloud, s server, asJSON bool) client {
+	f := &fargoClient{t: t, conn: fargo.NewConn(apiURL(c, "/eureka/v2")), stop: make(chan struct{}), stopped: make(chan struct{})}
 	f.conn.UseJson, f.conn.Timeout = asJSON, 30*time.Second
 	f.instance = f.made(s)
 	f.server = s

@@ -5,27 +5,29 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/troupe-cloud/troupe/e2e/clients/cloud"
 )
 
 // kinds are the clients. Each makes a client with an instance of its own.
 var kinds = []struct {
 	name string
 	node bool
-	make func(*testing.T, *cloud, server) client
+	make func(*testing.T, *cloud.Cloud, server) client
 }{
-	{"fargo 1.4.0, XML", false, func(t *testing.T, c *cloud, s server) client { return newFargo(t, c, s, false) }},
-	{"fargo 1.4.0, JSON", false, func(t *testing.T, c *cloud, s server) client { return newFargo(t, c, s, true) }},
-	{"eureka-js-client 4.5.0", true, func(t *testing.T, c *cloud, s server) client { return newNode(t, c, s, false) }},
+	{"fargo 1.4.0, XML", false, func(t *testing.T, c *cloud.Cloud, s server) client { return newFargo(t, c, s, false) }},
+	{"fargo 1.4.0, JSON", false, func(t *testing.T, c *cloud.Cloud, s server) client { return newFargo(t, c, s, true) }},
+	{"eureka-js-client 4.5.0", true, func(t *testing.T, c *cloud.Cloud, s server) client { return newNode(t, c, s, false) }},
 }
 
 func TestClients(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			if k.node && nodeDir == "" {
-				t.Skip(noNode)
+			if k.node {
+				cloud.NeedNode(t)
 			}
-			s := &script{t, newCloud(t), k.make}
+			s := &script{t, cloud.New(t), k.make}
 			s.naming()
 			s.expiry()
 			s.restart()
@@ -36,8 +38,8 @@ func TestClients(t *testing.T) {
 // script is a test of one kind of client against a cloud of its own.
 type script struct {
 	*testing.T
-	cloud *cloud
-	make  func(*testing.T, *cloud, server) client
+	cloud *cloud.Cloud
+	make  func(*testing.T, *cloud.Cloud, server) client
 }
 
 func (s *script) open(app string, n int) client {
@@ -84,7 +86,7 @@ func (s *script) sees(c client, app, status string, want ...int) {
 // nacos waits until Nacos' clients are told of an address, or not any more.
 func (s *script) nacos(service, ip string, want bool) {
 	s.Helper()
-	await(s.T, fmt.Sprintf("Nacos sees %s in %s: %v", ip, service, want), func() bool { return s.cloud.nacosSees(service, ip) == want })
+	await(s.T, fmt.Sprintf("Nacos sees %s in %s: %v", ip, service, want), func() bool { return nacosSees(s.cloud, service, ip) == want })
 }
 
 // naming: what one client registers and cancels another sees, and so does Nacos; and
@@ -98,7 +100,7 @@ func (s *script) naming() {
 	s.sees(watcher, app, "UP", 1, 2)
 	s.nacos(app, "10.0.0.1", true)
 
-	if status, body := s.cloud.ask("PUT", "/eureka/v2/apps/ORDERS/h2:ORDERS/status?value=OUT_OF_SERVICE"); status != http.StatusOK {
+	if status, body := s.cloud.Ask("PUT", "/eureka/v2/apps/ORDERS/h2:ORDERS/status?value=OUT_OF_SERVICE"); status != http.StatusOK {
 		s.Fatal(status, body)
 	}
 	await(s.T, "one out of service", func() bool {
@@ -106,12 +108,12 @@ func (s *script) naming() {
 		return len(all) == 2 && all[0].Status != all[1].Status
 	})
 	s.nacos(app, "10.0.0.2", false)
-	if status, body := s.cloud.ask("DELETE", "/eureka/v2/apps/ORDERS/h2:ORDERS/status?value=UP"); status != http.StatusOK {
+	if status, body := s.cloud.Ask("DELETE", "/eureka/v2/apps/ORDERS/h2:ORDERS/status?value=UP"); status != http.StatusOK {
 		s.Fatal(status, body)
 	}
 	s.sees(watcher, app, "UP", 1, 2)
 
-	if status, body := s.cloud.ask("POST", "/nacos/v1/ns/instance?serviceName=stock&ip=10.0.0.7&port=8007&ephemeral=false&metadata=n%3D7"); status != http.StatusOK {
+	if status, body := s.cloud.Ask("POST", "/nacos/v1/ns/instance?serviceName=stock&ip=10.0.0.7&port=8007&ephemeral=false&metadata=n%3D7"); status != http.StatusOK {
 		s.Fatal(status, body)
 	}
 	await(s.T, "what Nacos registered", func() bool {
@@ -158,9 +160,9 @@ func (s *script) restart() {
 	s.register(lives)
 	s.register(dies)
 	s.sees(watcher, app, "UP", 5, 6)
-	s.cloud.kill()
+	s.cloud.Kill()
 	dies.kill() // nobody renews what it registered; the other is to be kept
-	s.cloud.start()
+	s.cloud.Start()
 	s.sees(watcher, app, "UP", 5)
 	s.nacos(app, "10.0.0.5", true)
 	late := s.open(app, 7)
@@ -171,7 +173,7 @@ func (s *script) restart() {
 	}
 	s.sees(watcher, app, "UP", 7)
 	// What is told of itself to a client that has seen all of this is right in the end.
-	if status, body := s.cloud.ask("GET", "/eureka/apps/delta"); status != http.StatusOK || !strings.Contains(body, "<apps__hashcode>UP_") {
+	if status, body := s.cloud.Ask("GET", "/eureka/apps/delta"); status != http.StatusOK || !strings.Contains(body, "<apps__hashcode>UP_") {
 		s.Errorf("%d %s", status, body)
 	}
 }
