@@ -147,7 +147,7 @@ func (g *grain) landed(m committed) {
 		return
 	}
 	if m.err != nil {
-		if errors.Is(m.err, store.ErrUndecided) && !errors.Is(m.err, store.ErrFenced) && g.expelled.Load() == 0 && g.retiring == nil {
+		if errors.Is(m.err, store.ErrUndecided) && !g.unread && !errors.Is(m.err, store.ErrFenced) && g.expelled.Load() == 0 && g.retiring == nil {
 			g.goBack(m.err)
 		} else {
 			g.abandon(m.err)
@@ -155,8 +155,10 @@ func (g *grain) landed(m committed) {
 		return
 	}
 	done := g.flight
+	g.unread = false
 	g.flight, g.revision = nil, m.revision
 	g.node.written.Add(1)
+	g.note(done)
 	g.node.watches.table.Changed(g.ref, g.version)
 	if e := g.node.commits.Debug(); e.Enabled() {
 		e.Str("kind", g.ref.Kind).Str("id", g.ref.ID).Uint64("rev", m.revision).
@@ -178,6 +180,7 @@ func (g *grain) landed(m committed) {
 	}
 	g.resume()
 	if g.retiring != nil && g.flight == nil {
+		g.handAlong()
 		g.giveUp(g.retiring)
 	}
 }

@@ -44,6 +44,9 @@ func (g *grain) decide(c *call, now time.Time) bool {
 	}
 	turn, err := g.try(g.state, actors.Input{ID: g.ref.ID, Now: now, Message: c.message, Request: c.request})
 	g.node.stepped.Add(1)
+	if g.doubts(turn, err) {
+		return g.reconsider(c, now)
+	}
 	if err != nil {
 		g.enlist(outcome{call: c, err: err, read: true})
 		return true

@@ -31,6 +31,7 @@ type grain struct {
 	// expelled says that the grain is this node's no more; see the marks.
 	expelled atomic.Uint32
 
+	unread     bool // nothing was read: the first commit proves that nothing is there
 	activation string
 	epoch      uint64       // of the node's registration that this activation came up under
 	state      actors.State // the newest, maybe not yet committed
@@ -49,6 +50,7 @@ type grain struct {
 	stopped  bool   // told its actor to stop
 	retiring error  // stops once flight has landed, and why
 	landing  bool   // a committed is on its way to the mailbox
+	copying  *copying
 }
 
 // What the shell tells itself. Lost ones are missed by nobody.
@@ -98,7 +100,9 @@ func (g *grain) Receive(c actor.Context) {
 	defer g.survive()
 	switch m := c.Message().(type) {
 	case *actor.Started:
-		g.load()
+		if !g.open() {
+			g.load()
+		}
 	case *call:
 		g.take(m)
 	case committed:
@@ -111,6 +115,8 @@ func (g *grain) Receive(c actor.Context) {
 		g.woken()
 	case passivate:
 		g.passivate()
+	case *parting:
+		g.part(m)
 	case retire:
 		g.retire(m.why)
 	case drop:
@@ -163,6 +169,7 @@ func (g *grain) received(c actor.Context, e *messages.Envelope) *call {
 func (g *grain) take(c *call) {
 	switch {
 	case c == nil:
+	case g.gone == nil && g.retiring == nil && g.expelled.Load() == 0 && g.unproved(c):
 	case g.gone != nil:
 		g.turnAway(c, g.gone)
 		g.stopIfEmpty()
@@ -173,7 +180,9 @@ func (g *grain) take(c *call) {
 	case len(g.backlog) > 0 || g.pending.full():
 		g.backlog = append(g.backlog, c)
 	default:
-		g.step(c)
+		if g.step(c); g.gone != nil {
+			g.stopIfEmpty()
+		}
 	}
 }
 
@@ -251,6 +260,7 @@ func (g *grain) passivate() {
 func (g *grain) retire(why error) {
 	g.hide()
 	if g.retiring = why; g.flight == nil && g.gone == nil {
+		g.handAlong()
 		g.giveUp(why)
 	}
 }

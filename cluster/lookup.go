@@ -105,15 +105,16 @@ func (l *lookup) post(c *call) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g, err := l.activate(s, c.to)
+	g, err := l.activate(s, c)
 	if err != nil {
 		return err
 	}
 	return g.push(c)
 }
 
-// activate makes the grain exist. Called under the shard's write lock.
-func (l *lookup) activate(s *shard, ref actors.Ref) (*grain, error) {
+// activate makes the grain exist, whose first message will be c. Called under the shard's write lock.
+func (l *lookup) activate(s *shard, c *call) (*grain, error) {
+	ref := c.to
 	if g := s.grains[ref]; g != nil {
 		return g, nil
 	}
@@ -132,7 +133,7 @@ func (l *lookup) activate(s *shard, ref actors.Ref) (*grain, error) {
 		return nil, fmt.Errorf("an identity of %d bytes: %w", len(ref.ID), messages.Invalid)
 	}
 	n := strconv.FormatUint(l.spawned.Add(1), 36)
-	g := &grain{node: l.node, kind: k, ref: ref, activation: l.node.prefix() + n}
+	g := &grain{node: l.node, kind: k, ref: ref, activation: l.node.prefix() + n, unread: k.begins(c)}
 	g.epoch = l.node.hosts.epoch()
 	k.live.Add(1)
 	l.node.live.Add(1)

@@ -96,7 +96,7 @@ func (l *lookup) Get(id *protocluster.ClusterIdentity) *actor.PID {
 	s := l.shard(ref)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g, err := l.activate(s, ref)
+	g, err := l.activate(s, &call{to: ref})
 	if err != nil {
 		l.node.log.Warn().Err(err).Msg("a grain was asked for that cannot be")
 		return nil

@@ -89,7 +89,7 @@ const (
 // Spec is the kind.
 func Spec() actors.Kind {
 	return actors.Spec[State]{
-		Name: Kind, Step: stepMember, Reads: reads, Outstanding: outstanding, Busy: busy, Wake: wake, Index: index, RowIndex: rowIndex,
+		Name: Kind, Step: stepMember, Reads: reads, Makes: makes, Outstanding: outstanding, Busy: busy, Wake: wake, Index: index, RowIndex: rowIndex,
 		Tables: func(s *State) map[string]actors.Rows {
 			return map[string]actors.Rows{"history": &s.History, "papers": &s.Papers, moves: &s.Moves}
 		},
@@ -103,6 +103,12 @@ func reads(m actors.Message) bool {
 		return true
 	}
 	return false
+}
+
+// makes: whoever orders a machine chooses its id, and no id is chosen twice.
+func makes(m actors.Message) bool {
+	_, create := m.(*messages.CreateInstance)
+	return create
 }
 
 // Step decides what a message means for an instance. It is pure: an error means

@@ -19,7 +19,7 @@ func (w *World) nudge() {
 			w.dropStale(ref)
 			w.deliver(ref, &messages.Nudged{}, nil)
 		case len(w.acts[ref]) == 0: // it wants to be kept
-			w.activate(ref)
+			w.activate(ref, nil)
 		}
 	}
 	w.after(time.Second, w.nudge)

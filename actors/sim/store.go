@@ -7,6 +7,18 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
+// read has a begin from what is stored.
+func (w *World) read(a *activation, kind actors.Kind) bool {
+	record, rows := w.load(a, kind)
+	st, err := kind.Open(record, rows)
+	if err != nil {
+		w.fail("open %v: %w", a.ref, err)
+		return false
+	}
+	a.state, a.unread = st, false
+	return true
+}
+
 func (w *World) load(a *activation, kind actors.Kind) (*messages.Record, map[string][]byte) {
 	item, ok := w.store[actors.RecordKey(a.ref)]
 	if !ok {
@@ -55,7 +67,7 @@ func (w *World) commit(a *activation, t actors.Turn) bool {
 		return false
 	}
 	w.rev++
-	a.rev = w.rev
+	a.rev, a.unread = w.rev, false
 	w.write(key, t.State.Encoded())
 	for _, wr := range t.Writes {
 		w.write(wr.Key, wr.Value)

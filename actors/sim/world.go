@@ -51,6 +51,7 @@ type activation struct {
 	rev      uint64
 	deferred map[string][]func(actors.Message, error)
 	alarm    time.Time // when it is woken; zero: not at all
+	unread   bool      // it began with nothing, and no commit has proved yet that this was right
 
 	// Of a host: the epoch of the node it lives on, if that is the one that drives
 	// its hypervisor; 0: it is in exile.
@@ -178,7 +179,7 @@ func (w *World) deliver(to actors.Ref, m actors.Message, reply func(actors.Messa
 	if reply == nil {
 		reply = func(actors.Message, error) {}
 	}
-	a := w.activate(to)
+	a := w.activate(to, m)
 	if a == nil {
 		reply(nil, errLost)
 		return
@@ -186,11 +187,35 @@ func (w *World) deliver(to actors.Ref, m actors.Message, reply func(actors.Messa
 	w.handle(a, m, reply)
 }
 
-func (w *World) activate(to actors.Ref) *activation {
+func (w *World) activate(to actors.Ref, m actors.Message) *activation {
 	if live := w.acts[to]; len(live) > 0 && !w.chance(w.faults.Second) {
 		return live[w.rng.IntN(len(live))]
 	}
+	if kind := w.kinds[to.Kind]; kind != nil && kind.Makes(m) && w.rng.IntN(4) > 0 { // one in four is asked again, and reads
+		return w.begin(to, kind)
+	}
 	return w.activation(to)
+}
+
+// begin makes an activation that reads nothing, because of the message that is its
+// first.
+func (w *World) begin(to actors.Ref, kind actors.Kind) *activation {
+	st, err := kind.Open(nil, nil)
+	if err != nil {
+		w.fail("open %v: %w", to, err)
+		return nil
+	}
+	a := &activation{ref: to, deferred: map[string][]func(actors.Message, error){}, state: st, unread: true}
+	w.joined(a)
+	return a
+}
+
+// joined counts a among those of its grain.
+func (w *World) joined(a *activation) {
+	w.acts[a.ref] = append(w.acts[a.ref], a)
+	if len(w.acts[a.ref]) > 1 {
+		w.after(splitTime, func() { w.dropStale(a.ref) })
+	}
 }
 
 // activation makes another one.
@@ -201,22 +226,15 @@ func (w *World) activation(to actors.Ref) *activation {
 		return nil
 	}
 	a := &activation{ref: to, deferred: map[string][]func(actors.Message, error){}}
-	record, rows := w.load(a, kind)
-	st, err := kind.Open(record, rows)
-	if err != nil {
-		w.fail("open %v: %w", to, err)
+	if !w.read(a, kind) {
 		return nil
 	}
-	a.state = st
 	if to.Kind == host.Kind {
 		if h := w.hypervisor(to.ID); h.home {
 			a.epoch = h.epoch
 		}
 	}
-	w.acts[to] = append(w.acts[to], a)
-	if len(w.acts[to]) > 1 {
-		w.after(splitTime, func() { w.dropStale(to) })
-	}
+	w.joined(a)
 	w.handle(a, &messages.Activated{}, func(actors.Message, error) {})
 	if !slices.Contains(w.acts[to], a) {
 		return nil
@@ -248,6 +266,12 @@ func (w *World) handle(a *activation, m actors.Message, reply func(actors.Messag
 	turn, err := w.kinds[a.ref.Kind].Step(a.state, actors.Input{ID: a.ref.ID, Now: epoch.Add(w.now), Message: m})
 	if !bytes.Equal(before, a.state.Encoded()) {
 		w.fail("%v changed its input at %T", a.ref, m)
+	}
+	if a.unread && (err != nil || !turn.Changed) { // it may not say so before it has read
+		if w.read(a, w.kinds[a.ref.Kind]) {
+			w.handle(a, m, reply)
+		}
+		return
 	}
 	if err != nil {
 		w.logf("%v refused %T: %v", a.ref, m, err)
