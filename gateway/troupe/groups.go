@@ -12,6 +12,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
 	"github.com/troupe-cloud/troupe/gateway/order"
+	"github.com/troupe-cloud/troupe/gateway/troupe/shape"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -68,7 +69,7 @@ func (h handlers) listGroups(r *api.Request) (api.Response, error) {
 	case r.Principal.ProjectID == "":
 		prefix = group.IndexPrefix(api.Nobody)
 	}
-	all := []groupView{}
+	all := []shape.Group{}
 	err := order.Each(r.Context(), h.cloud, prefix, func(e actors.Entry) (bool, error) {
 		v, err := order.Read(e, &messages.GroupView{})
 		if err == nil {

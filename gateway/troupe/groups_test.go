@@ -28,6 +28,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/store/mem"
 	"github.com/troupe-cloud/troupe/drivers/sim"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/troupe/shape"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -138,22 +139,22 @@ func (c *cloud) until(done func() bool) {
 }
 
 // do sends one request, and decodes the group that is answered.
-func (c *cloud) do(who, method, path, body string) (int, groupView, string) {
+func (c *cloud) do(who, method, path, body string) (int, shape.Group, string) {
 	r := httptest.NewRequest(method, Prefix+path, strings.NewReader(body))
 	r.Header.Set("X-Auth-Token", who)
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	c.api.Handler().ServeHTTP(w, r)
-	var answer struct{ Group groupView }
+	var answer struct{ Group shape.Group }
 	_ = json.Unmarshal(w.Body.Bytes(), &answer)
 	return w.Code, answer.Group, w.Body.String()
 }
 
 // settled waits until the group's members, who are not leaving, are all in use, so
 // many, of that revision.
-func (c *cloud) settled(id string, many int, revision int64) groupView {
+func (c *cloud) settled(id string, many int, revision int64) shape.Group {
 	c.t.Helper()
-	var g groupView
+	var g shape.Group
 	defer func() {
 		if c.t.Failed() {
 			c.t.Logf("%+v", g)
@@ -215,7 +216,7 @@ func TestGroupLife(t *testing.T) {
 	c.until(func() bool {
 		_, g, _ = c.do("user", "GET", "/groups/"+id, "")
 		for _, s := range c.servers() {
-			if i := slices.IndexFunc(g.Members, func(m groupMember) bool { return m.Server == s.Id }); s.Host == lost && i >= 0 && g.Members[i].State != "leaving" {
+			if i := slices.IndexFunc(g.Members, func(m shape.GroupMember) bool { return m.Server == s.Id }); s.Host == lost && i >= 0 && g.Members[i].State != "leaving" {
 				return false
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/troupe/shape"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -24,31 +25,8 @@ type Nodes interface {
 	LeaveNode(ctx context.Context, name string) error
 }
 
-// node is one process, as it says itself. Times are RFC 3339.
-type node struct {
-	Name    string           `json:"name"`
-	State   string           `json:"state"` // up, leaving, not leased (it may not answer now), or silent
-	Problem string           `json:"problem,omitempty"`
-	ID      string           `json:"id,omitempty"`
-	Address string           `json:"address,omitempty"` // of its peer service
-	API     string           `json:"api,omitempty"`
-	Roles   string           `json:"roles,omitempty"`
-	Version string           `json:"version,omitempty"`
-	Started *time.Time       `json:"started_at,omitempty"`
-	Hosts   []string         `json:"hosts"`
-	Actors  map[string]int64 `json:"actors"` // in memory, by kind
-	Waiting int64            `json:"messages_waiting"`
-	Held    int64            `json:"messages_held"` // until a hand-over ends
-	Commits uint64           `json:"commits"`       // since it was started
-	Stale   uint64           `json:"activations_lost"`
-	View    uint64           `json:"view"`
-	Stable  uint64           `json:"stable_view"`
-	Lease   int64            `json:"lease_left_ms"`
-	Driving int64            `json:"driver_operations"`
-}
-
-func newNode(s cluster.NodeState) node {
-	n := node{Name: s.Name, State: "silent", Hosts: []string{}, Actors: map[string]int64{}}
+func newNode(s cluster.NodeState) shape.Node {
+	n := shape.Node{Name: s.Name, State: "silent", Hosts: []string{}, Actors: map[string]int64{}}
 	if s.Err != nil {
 		n.Problem = messages.Sentence(s.Err)
 	}
@@ -82,7 +60,7 @@ func newNode(s cluster.NodeState) node {
 func (h handlers) listNodes(r *api.Request) (api.Response, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), statusTimeout)
 	defer cancel()
-	all := []node{}
+	all := []shape.Node{}
 	for _, s := range h.nodes.Status(ctx) {
 		all = append(all, newNode(s))
 	}
@@ -97,17 +75,6 @@ func (h handlers) leaveNode(r *api.Request) (api.Response, error) {
 	return api.Response{Status: http.StatusAccepted}, h.nodes.LeaveNode(r.Context(), r.PathValue("name"))
 }
 
-// whereabouts says where an actor lives, whether or not there is such a one.
-type whereabouts struct {
-	Kind    string `json:"kind"`
-	ID      string `json:"id"`
-	Node    string `json:"node"`
-	Member  string `json:"member,omitempty"`
-	Active  bool   `json:"active"`            // in that node's memory
-	Waiting bool   `json:"waiting,omitempty"` // until another node has let go of it
-	View    uint64 `json:"view,omitempty"`
-}
-
 func (h handlers) where(r *api.Request) (api.Response, error) {
 	ref := actors.Ref{Kind: r.PathValue("kind"), ID: r.PathValue("id")}
 	w, err := h.nodes.Where(r.Context(), ref)
@@ -117,7 +84,7 @@ func (h handlers) where(r *api.Request) (api.Response, error) {
 	if w.GetNode() == "" {
 		return api.Response{}, fmt.Errorf("no node runs %v now: %w", ref, messages.Unavailable)
 	}
-	return api.Response{Body: map[string]any{"actor": whereabouts{
+	return api.Response{Body: map[string]any{"actor": shape.Whereabouts{
 		Kind: ref.Kind, ID: ref.ID, Node: w.GetNode(), Member: w.GetMemberId(), Active: w.GetActive(), Waiting: w.GetWaiting(), View: w.GetViewIndex(),
 	}}}, nil
 }

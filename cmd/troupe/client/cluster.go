@@ -7,45 +7,23 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/spf13/cobra"
+
+	"github.com/troupe-cloud/troupe/gateway/troupe/shape"
 )
 
-// nodeRow is a node of a cluster, as the cloud's own API shows it.
-type nodeRow struct {
-	Name     string           `json:"name"`
-	State    string           `json:"state"`
-	Problem  string           `json:"problem,omitempty"`
-	ID       string           `json:"id"`
-	Address  string           `json:"address"`
-	API      string           `json:"api"`
-	Roles    string           `json:"roles"`
-	Version  string           `json:"version"`
-	Started  time.Time        `json:"started_at"`
-	Hosts    []string         `json:"hosts"`
-	Actors   map[string]int64 `json:"actors"`
-	Waiting  int64            `json:"messages_waiting"`
-	Held     int64            `json:"messages_held"`
-	Commits  uint64           `json:"commits"`
-	Lost     uint64           `json:"activations_lost"`
-	View     uint64           `json:"view"`
-	Stable   uint64           `json:"stable_view"`
-	LeaseMs  int64            `json:"lease_left_ms"`
-	Drivings int64            `json:"driver_operations"`
-}
-
-var nodeColumns = []column[nodeRow]{
-	{"name", func(n nodeRow) string { return n.Name }},
-	{"state", func(n nodeRow) string { return first(n.Problem, n.State) }},
-	{"roles", func(n nodeRow) string { return n.Roles }},
-	{"peers", func(n nodeRow) string { return n.Address }},
-	{"api", func(n nodeRow) string { return n.API }},
-	{"hosts", func(n nodeRow) string { return fmt.Sprint(len(n.Hosts)) }},
-	{"actors", func(n nodeRow) string { return manyActors(n.Actors) }},
-	{"commits", func(n nodeRow) string { return fmt.Sprint(n.Commits) }},
-	{"version", func(n nodeRow) string { return n.Version }},
+var nodeColumns = []column[shape.Node]{
+	{"name", func(n shape.Node) string { return n.Name }},
+	{"state", func(n shape.Node) string { return first(n.Problem, n.State) }},
+	{"roles", func(n shape.Node) string { return n.Roles }},
+	{"peers", func(n shape.Node) string { return n.Address }},
+	{"api", func(n shape.Node) string { return n.API }},
+	{"hosts", func(n shape.Node) string { return fmt.Sprint(len(n.Hosts)) }},
+	{"actors", func(n shape.Node) string { return manyActors(n.Actors) }},
+	{"commits", func(n shape.Node) string { return fmt.Sprint(n.Commits) }},
+	{"version", func(n shape.Node) string { return n.Version }},
 }
 
 // manyActors is "flavor 5, host 4": what is in a node's memory.
@@ -60,24 +38,13 @@ func manyActors(by map[string]int64) string {
 	return strings.Join(all, ", ")
 }
 
-// actorRow is where an actor lives.
-type actorRow struct {
-	Kind    string `json:"kind"`
-	ID      string `json:"id"`
-	Node    string `json:"node"`
-	Member  string `json:"member"`
-	Active  bool   `json:"active"`
-	Waiting bool   `json:"waiting"`
-	View    uint64 `json:"view"`
-}
-
-var actorColumns = []column[actorRow]{
-	{"kind", func(x actorRow) string { return x.Kind }},
-	{"id", func(x actorRow) string { return x.ID }},
-	{"node", func(x actorRow) string { return x.Node }},
-	{"member", func(x actorRow) string { return first(x.Member, "-") }},
-	{"in memory", func(x actorRow) string { return fmt.Sprint(x.Active) }},
-	{"waits for a hand-over", func(x actorRow) string { return fmt.Sprint(x.Waiting) }},
+var actorColumns = []column[shape.Whereabouts]{
+	{"kind", func(x shape.Whereabouts) string { return x.Kind }},
+	{"id", func(x shape.Whereabouts) string { return x.ID }},
+	{"node", func(x shape.Whereabouts) string { return x.Node }},
+	{"member", func(x shape.Whereabouts) string { return first(x.Member, "-") }},
+	{"in memory", func(x shape.Whereabouts) string { return fmt.Sprint(x.Active) }},
+	{"waits for a hand-over", func(x shape.Whereabouts) string { return fmt.Sprint(x.Waiting) }},
 }
 
 // AddCluster puts below a command those that ask a running cluster about itself.
@@ -111,7 +78,7 @@ func (a *app) clusterStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var answer struct{ Nodes []nodeRow }
+			var answer struct{ Nodes []shape.Node }
 			if _, err := c.Get(cmd.Context(), c.ServiceURL("nodes"), &answer, nil); err != nil {
 				return err
 			}
@@ -130,7 +97,7 @@ func (a *app) clusterWhere() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var answer struct{ Actor actorRow }
+			var answer struct{ Actor shape.Whereabouts }
 			if _, err := c.Get(cmd.Context(), c.ServiceURL("actors", url.PathEscape(args[0]), url.PathEscape(args[1])), &answer, nil); err != nil {
 				return err
 			}

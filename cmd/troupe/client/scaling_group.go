@@ -10,63 +10,22 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/spf13/cobra"
+
+	"github.com/troupe-cloud/troupe/gateway/troupe/shape"
 )
 
-// groupRow is a scaling group as the cloud's own API shows it.
-type groupRow struct {
-	ID             string          `json:"id"`
-	Name           string          `json:"name"`
-	ProjectID      string          `json:"project_id"`
-	Status         string          `json:"status"`
-	Reason         string          `json:"reason"`
-	Desired        int             `json:"desired"`
-	Healthy        int             `json:"healthy"`
-	Lost           int             `json:"lost"`
-	MinHealthy     int             `json:"min_healthy"`
-	MaxUnavailable int             `json:"max_unavailable"`
-	MaxSurge       int             `json:"max_surge"`
-	HostGrace      float64         `json:"host_grace"`
-	Unhealthy      float64         `json:"unhealthy_after"`
-	Start          float64         `json:"start_within"`
-	RollOnConfig   bool            `json:"roll_on_config"`
-	Revision       int             `json:"revision"`
-	Good           int             `json:"good_revision"`
-	Previous       int             `json:"previous_revision"`
-	Created        time.Time       `json:"created_at"`
-	Updated        time.Time       `json:"updated_at"`
-	Template       map[string]any  `json:"template,omitempty"`
-	Members        []groupMember   `json:"members,omitempty"`
-	Decisions      []groupDecision `json:"decisions,omitempty"`
-}
-
-type groupMember struct {
-	Server    string    `json:"server_id"`
-	Name      string    `json:"name"`
-	Revision  int       `json:"revision"`
-	State     string    `json:"state"`
-	Reason    string    `json:"reason"`
-	Since     time.Time `json:"since"`
-	VMState   string    `json:"vm_state"`
-	Addresses []string  `json:"addresses"`
-}
-
-type groupDecision struct {
-	At   time.Time `json:"at"`
-	Text string    `json:"text"`
-}
-
-var groupColumns = []column[groupRow]{
-	{"id", func(g groupRow) string { return g.ID }},
-	{"name", func(g groupRow) string { return g.Name }},
-	{"status", func(g groupRow) string { return g.Status }},
+var groupColumns = []column[shape.Group]{
+	{"id", func(g shape.Group) string { return g.ID }},
+	{"name", func(g shape.Group) string { return g.Name }},
+	{"status", func(g shape.Group) string { return g.Status }},
 	{"in use", inUse},
-	{"revision", func(g groupRow) string { return fmt.Sprint(g.Revision) }},
-	{"reason", func(g groupRow) string { return g.Reason }},
+	{"revision", func(g shape.Group) string { return fmt.Sprint(g.Revision) }},
+	{"reason", func(g shape.Group) string { return g.Reason }},
 }
 
 // inUse says also how many are lost: they are replaced, and deleted once their hosts
 // are back.
-func inUse(g groupRow) string {
+func inUse(g shape.Group) string {
 	if g.Lost > 0 {
 		return fmt.Sprintf("%d of %d (%d lost)", g.Healthy, g.Desired, g.Lost)
 	}
@@ -74,32 +33,42 @@ func inUse(g groupRow) string {
 }
 
 var groupDetails = append(groupColumns[:len(groupColumns):len(groupColumns)],
-	column[groupRow]{"at least in use", func(g groupRow) string { return fmt.Sprint(g.MinHealthy) }},
-	column[groupRow]{"in a roll", func(g groupRow) string {
+	column[shape.Group]{"at least in use", func(g shape.Group) string { return fmt.Sprint(g.MinHealthy) }},
+	column[shape.Group]{"in a roll", func(g shape.Group) string {
 		return fmt.Sprintf("%d more, %d fewer at most", g.MaxSurge, g.MaxUnavailable)
 	}},
-	column[groupRow]{"replaced after", func(g groupRow) string {
+	column[shape.Group]{"replaced after", func(g shape.Group) string {
 		return fmt.Sprintf("host down %v, unhealthy %v, not started %v", inSeconds(g.HostGrace), inSeconds(g.Unhealthy), inSeconds(g.Start))
 	}},
-	column[groupRow]{"rolls on a new config", func(g groupRow) string { return fmt.Sprint(g.RollOnConfig) }},
-	column[groupRow]{"image", func(g groupRow) string { return fmt.Sprintf("%v (%v)", g.Template["image_name"], g.Template["image"]) }},
-	column[groupRow]{"flavor", func(g groupRow) string { return fmt.Sprint(g.Template["flavor"]) }},
-	column[groupRow]{"created", func(g groupRow) string { return when(g.Created) }},
+	column[shape.Group]{"rolls on a new config", func(g shape.Group) string { return fmt.Sprint(g.RollOnConfig) }},
+	column[shape.Group]{"image", func(g shape.Group) string {
+		return fmt.Sprintf("%s (%s)", made(g).ImageName, made(g).Image)
+	}},
+	column[shape.Group]{"flavor", func(g shape.Group) string { return made(g).Flavor }},
+	column[shape.Group]{"created", func(g shape.Group) string { return when(g.Created) }},
 )
 
-var memberColumns = []column[groupMember]{
-	{"server", func(m groupMember) string { return m.Name }},
-	{"id", func(m groupMember) string { return m.Server }},
-	{"state", func(m groupMember) string { return m.State }},
-	{"revision", func(m groupMember) string { return fmt.Sprint(m.Revision) }},
-	{"addresses", func(m groupMember) string { return strings.Join(m.Addresses, " ") }},
-	{"since", func(m groupMember) string { return when(m.Since) }},
-	{"reason", func(m groupMember) string { return m.Reason }},
+var memberColumns = []column[shape.GroupMember]{
+	{"server", func(m shape.GroupMember) string { return m.Name }},
+	{"id", func(m shape.GroupMember) string { return m.Server }},
+	{"state", func(m shape.GroupMember) string { return m.State }},
+	{"revision", func(m shape.GroupMember) string { return fmt.Sprint(m.Revision) }},
+	{"addresses", func(m shape.GroupMember) string { return strings.Join(m.Addresses, " ") }},
+	{"since", func(m shape.GroupMember) string { return when(m.Since) }},
+	{"reason", func(m shape.GroupMember) string { return m.Reason }},
 }
 
-var decisionColumns = []column[groupDecision]{
-	{"decided", func(d groupDecision) string { return when(d.At) }},
-	{"what", func(d groupDecision) string { return d.Text }},
+var decisionColumns = []column[shape.GroupDecision]{
+	{"decided", func(d shape.GroupDecision) string { return when(d.At) }},
+	{"what", func(d shape.GroupDecision) string { return d.Text }},
+}
+
+// made is what the members are made of.
+func made(g shape.Group) shape.GroupTemplate {
+	if g.Template == nil {
+		return shape.GroupTemplate{}
+	}
+	return *g.Template
 }
 
 func inSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -125,7 +94,7 @@ func (a *app) groupList() *cobra.Command {
 	return c
 }
 
-func (a *app) allGroups(ctx context.Context, ofAllProjects bool) ([]groupRow, error) {
+func (a *app) allGroups(ctx context.Context, ofAllProjects bool) ([]shape.Group, error) {
 	c, err := a.own(ctx)
 	if err != nil {
 		return nil, err
@@ -134,7 +103,7 @@ func (a *app) allGroups(ctx context.Context, ofAllProjects bool) ([]groupRow, er
 	if ofAllProjects {
 		address += "?all_projects=true"
 	}
-	var answer struct{ Groups []groupRow }
+	var answer struct{ Groups []shape.Group }
 	_, err = c.Get(ctx, address, &answer, nil)
 	return answer.Groups, err
 }
@@ -153,7 +122,7 @@ func (a *app) groupShow() *cobra.Command {
 }
 
 // showGroup prints a group; as a table, with tables of its members and decisions.
-func (a *app) showGroup(cmd *cobra.Command, g groupRow) error {
+func (a *app) showGroup(cmd *cobra.Command, g shape.Group) error {
 	if err := show(cmd, a, g, groupDetails); err != nil || a.output != formatTable {
 		return err
 	}
@@ -166,32 +135,32 @@ func (a *app) showGroup(cmd *cobra.Command, g groupRow) error {
 }
 
 // findGroup is the group of that id or name.
-func (a *app) findGroup(ctx context.Context, name string) (groupRow, error) {
+func (a *app) findGroup(ctx context.Context, name string) (shape.Group, error) {
 	if g, err := a.askGroup(ctx, http.MethodGet, nil, http.StatusOK, name); err == nil || !missing(err) {
 		return g, err
 	}
 	all, err := a.allGroups(ctx, false)
 	if err != nil {
-		return groupRow{}, err
+		return shape.Group{}, err
 	}
-	g, err := only("group", name, matching(all, name, func(g groupRow) string { return g.Name }), func(g groupRow) string { return g.ID })
+	g, err := only("group", name, matching(all, name, func(g shape.Group) string { return g.Name }), func(g shape.Group) string { return g.ID })
 	if err != nil {
-		return groupRow{}, err
+		return shape.Group{}, err
 	}
 	return a.askGroup(ctx, http.MethodGet, nil, http.StatusOK, g.ID)
 }
 
 // askGroup sends one request about groups; path is below /groups.
-func (a *app) askGroup(ctx context.Context, method string, body any, want int, path ...string) (groupRow, error) {
+func (a *app) askGroup(ctx context.Context, method string, body any, want int, path ...string) (shape.Group, error) {
 	c, err := a.own(ctx)
 	if err != nil {
-		return groupRow{}, err
+		return shape.Group{}, err
 	}
 	parts := []string{"groups"}
 	for _, p := range path {
 		parts = append(parts, url.PathEscape(p))
 	}
-	var answer struct{ Group groupRow }
+	var answer struct{ Group shape.Group }
 	opts := &gophercloud.RequestOpts{OkCodes: []int{want}, JSONBody: body, JSONResponse: &answer}
 	if method == http.MethodDelete {
 		opts.JSONResponse = nil
@@ -201,7 +170,7 @@ func (a *app) askGroup(ctx context.Context, method string, body any, want int, p
 }
 
 // restGroup shows the group; with wait, once it has settled or given up.
-func (a *app) restGroup(cmd *cobra.Command, g groupRow, w waiting) error {
+func (a *app) restGroup(cmd *cobra.Command, g shape.Group, w waiting) error {
 	if !w.wait {
 		return a.showGroup(cmd, g)
 	}

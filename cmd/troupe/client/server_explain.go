@@ -2,32 +2,12 @@ package client
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/spf13/cobra"
-)
 
-// decision is why a server is where it is, as Troupe answers it beside the compute API.
-type decision struct {
-	Mode    string `json:"mode"`
-	Hosts   int    `json:"hosts_asked"`
-	Removed []struct {
-		Filter  string `json:"filter"`
-		Hosts   int    `json:"hosts"`
-		Example string `json:"example"`
-	} `json:"removed"`
-	Best []struct {
-		Host   string  `json:"host"`
-		Score  float64 `json:"score"`
-		Shares []struct {
-			Weigher string  `json:"weigher"`
-			Raw     float64 `json:"raw"`
-			Share   float64 `json:"share"`
-		} `json:"shares"`
-	} `json:"best"`
-	Chosen string `json:"chosen"`
-}
+	"github.com/troupe-cloud/troupe/gateway/troupe/shape"
+)
 
 func (a *app) serverExplain() *cobra.Command {
 	return &cobra.Command{
@@ -44,7 +24,7 @@ func (a *app) serverExplain() *cobra.Command {
 				return err
 			}
 			where := c.ServiceURL("servers", s.ID, "troupe-decision")
-			var answer struct{ Decision decision }
+			var answer struct{ Decision shape.Placing }
 			_, err = c.Get(cmd.Context(), where, &answer, &gophercloud.RequestOpts{OkCodes: []int{200}})
 			if err != nil {
 				return err
@@ -52,16 +32,20 @@ func (a *app) serverExplain() *cobra.Command {
 			if a.output != formatTable {
 				return encode(cmd.OutOrStdout(), a.output, answer.Decision)
 			}
-			return answer.Decision.print(cmd)
+			return printPlacing(cmd, answer.Decision)
 		},
 	}
 }
 
-func (d decision) print(cmd *cobra.Command) error {
-	fmt.Fprintf(cmd.OutOrStdout(), "%d hosts were asked (%s mode); chosen: %s\n", d.Hosts, d.Mode, first(d.Chosen, "none"))
+func printPlacing(cmd *cobra.Command, d shape.Placing) error {
+	chosen := "none"
+	if d.Chosen != nil {
+		chosen = *d.Chosen
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d hosts were asked (%s mode); chosen: %s\n", d.Hosts, d.Mode, chosen)
 	rows := [][]string{}
 	for _, r := range d.Removed {
-		rows = append(rows, []string{"filter " + r.Filter, "removed " + strconv.Itoa(r.Hosts), r.Example})
+		rows = append(rows, []string{"filter " + r.Filter, "removed " + fmt.Sprint(r.Hosts), r.Example})
 	}
 	for _, b := range d.Best {
 		rows = append(rows, []string{"host " + b.Host, fmt.Sprintf("score %.3f", b.Score), ""})
