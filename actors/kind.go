@@ -93,10 +93,6 @@ type Kind interface {
 	// that was never written. Rows are keyed "table/key", escaped.
 	Open(record *messages.Record, rows map[string][]byte) (State, error)
 	Step(State, Input) (Turn, error)
-	// Count, EachRow and Patch are for a copy; see copy.go.
-	Count(State) int
-	EachRow(s State, yield func(row string, value []byte) bool) error
-	Patch(s State, record *messages.Record, rows map[string][]byte) (State, error)
 	// Rebase is durable, and beyond it what only memory has.
 	Rebase(durable, memory State) State
 }
@@ -171,7 +167,14 @@ func (k kind[S]) Open(record *messages.Record, rows map[string][]byte) (State, e
 		}
 	}
 	if k.spec.Tables != nil {
-		byTable := byTable(rows)
+		byTable := map[string]map[string][]byte{}
+		for key, raw := range rows {
+			table, row, _ := strings.Cut(key, "/")
+			if byTable[table] == nil {
+				byTable[table] = map[string][]byte{}
+			}
+			byTable[table][unescape(row)] = raw
+		}
 		for name, t := range k.spec.Tables(&s) {
 			if err := t.load(byTable[name]); err != nil {
 				return State{}, fmt.Errorf("table %s of %s: %w", name, k.spec.Name, err)
