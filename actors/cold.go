@@ -70,3 +70,9 @@ func (c *Cold) writes() ([]Write, error) {
 func (c *Cold) settle() { c.changed = nil }
 
 func (*Cold) key(r Ref, table, row string) string { return ColdKey(r, table, row) }
+
+func (*Cold) count() int { return 0 }
+
+func (*Cold) each(func(string, []byte) bool) (bool, error) { return true, nil }
+
+func (*Cold) patch(Rows, map[string][]byte) error { return nil }

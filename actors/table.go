@@ -107,6 +107,11 @@ type Rows interface {
 	writes() ([]Write, error) // changed rows by their own keys, in order
 	settle()
 	key(r Ref, table, row string) string
+
+	// For a copy that another process makes, see Kind.Patch.
+	count() int
+	each(yield func(row string, value []byte) bool) (more bool, err error)
+	patch(from Rows, rows map[string][]byte) error
 }
 
 func (t *Table[V]) load(rows map[string][]byte) error {
@@ -154,3 +159,38 @@ func (t *Table[V]) writes() ([]Write, error) {
 func (t *Table[V]) settle() { t.changed = nil }
 
 func (*Table[V]) key(r Ref, table, row string) string { return RowKey(r, table, row) }
+
+func (t *Table[V]) count() int { return t.Len() }
+
+func (t *Table[V]) each(yield func(row string, value []byte) bool) (more bool, err error) {
+	for key, v := range t.All() {
+		raw, err := encodeRow(v)
+		if err != nil {
+			return false, fmt.Errorf("row %q: %w", key, err)
+		}
+		if !yield(key, raw) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// patch makes t what from is, but for some rows; nil is one that is deleted.
+func (t *Table[V]) patch(from Rows, rows map[string][]byte) error {
+	if older, ok := from.(*Table[V]); ok {
+		*t = *older
+	}
+	for key, raw := range rows {
+		if raw == nil {
+			*t = t.Delete(key)
+			continue
+		}
+		var v V
+		if err := decodeRow(raw, &v); err != nil {
+			return fmt.Errorf("row %q: %w", key, err)
+		}
+		*t = t.Set(key, v)
+	}
+	t.changed = nil
+	return nil
+}

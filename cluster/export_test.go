@@ -25,6 +25,25 @@ func Settle(n *Node, to actors.Ref) {
 	<-done
 }
 
+// CopyFrom has grains count as large that have so many rows.
+func CopyFrom(rows int) { manyRows = rows }
+
+// Copied is how many grains came up here from a copy of their rows.
+func Copied(n *Node) int {
+	n.copies.mu.Lock()
+	defer n.copies.mu.Unlock()
+	return n.copies.used
+}
+
+// AddCopy gives a node a piece of a copy, and Copies says how many copies it has.
+func AddCopy(n *Node, m *messages.CopyGrain) error { return n.copies.add(m) }
+
+func Copies(n *Node) int {
+	n.copies.mu.Lock()
+	defer n.copies.mu.Unlock()
+	return len(n.copies.of)
+}
+
 // Member is the node's protoactor cluster.
 func Member(n *Node) *protocluster.Cluster { return n.member }
 

@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(shippedEnv) != "" {
 		shippedLookup()
 	}
+	cluster.CopyFrom(1)
 	leaktest.Main(m)
 }
 

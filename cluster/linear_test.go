@@ -31,21 +31,27 @@ var (
 // register holds the value written last, "writer/number". A write that is stepped
 // twice is not harmless: in between others may have written. That it is done once is
 // the shell's promise.
-type register struct{ Value string }
+type register struct {
+	Rows actors.Table[string] `json:"-"` // the value is one, which also comes by copy
+}
 
 func stepRegister(s register, in actors.Input) (register, []actors.Effect, error) {
 	switch m := in.Message.(type) {
 	case *messages.ReleaseQuota:
-		s.Value = m.InstanceId
+		s.Rows = s.Rows.Set("value", m.InstanceId)
 		return s, nil, nil
 	case *messages.GetQuota:
-		return s, []actors.Effect{actors.Reply{Message: &messages.ConsoleView{Output: []byte(s.Value)}}}, nil
+		value, _ := s.Rows.Get("value")
+		return s, []actors.Effect{actors.Reply{Message: &messages.ConsoleView{Output: []byte(value)}}}, nil
 	}
 	return s, nil, nil
 }
 
 func registerKind() actors.Kind {
-	return actors.Spec[register]{Name: "register", Step: stepRegister}.Kind()
+	return actors.Spec[register]{
+		Name: "register", Step: stepRegister,
+		Tables: func(r *register) map[string]actors.Rows { return map[string]actors.Rows{"rows": &r.Rows} },
+	}.Kind()
 }
 
 func registerRef(id string) actors.Ref { return actors.Ref{Kind: "register", ID: id} }

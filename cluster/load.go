@@ -42,6 +42,9 @@ func (g *grain) read(ctx context.Context) (err error) {
 		g.state, err = g.kind.kind.Open(nil, nil)
 		return err
 	}
+	if g.readCopy(ctx) {
+		return nil
+	}
 	for range loadAttempts {
 		var whole bool
 		if whole, err = g.readOnce(ctx); err != nil || whole {

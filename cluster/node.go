@@ -53,6 +53,7 @@ type Node struct {
 	news      chan struct{}           // told when there is a newer view
 	held      held
 	releases  releases
+	copies    *copies
 	colds     chan struct{} // slots of those who read cold rows
 	probers   chan struct{} // slots of those who look at endpoints
 	probing   atomic.Int64  // endpoints that are looked at, or wait for it
@@ -87,6 +88,7 @@ func Start(_ context.Context, config Config) (*Node, error) {
 	if n.lookup, err = newLookup(n, config.Kinds); err != nil {
 		return nil, err
 	}
+	n.copies = newCopies(n.lookup.kinds)
 	n.system = newSystem(n.log)
 	if n.member, err = newMember(n); err != nil {
 		return nil, fmt.Errorf("join the cluster: %w", err)
@@ -125,6 +127,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	if n.leaving.Swap(true) {
 		return nil
 	}
+	n.part(ctx)
 	err := n.hosts.stop(ctx)
 	if n.net != nil {
 		leave, cancel := context.WithTimeout(ctx, n.config.LeaveTimeout)
@@ -140,6 +143,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		n.system.Root.Send(g.pid, retire{errStopping})
 	}
 	err = errors.Join(err, n.awaitEmpty(ctx), wait(ctx, &n.tasks, "background work"))
+	n.copies.close()
 	n.system.Shutdown()
 	n.workers.stop()
 	return err

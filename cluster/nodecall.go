@@ -48,6 +48,8 @@ func (n *Node) about(m proto.Message, foreign bool, deadline time.Time, then fun
 		then(n.watches.watched(m), nil)
 	case *messages.GetBoard:
 		n.hosts.sayBoard(m, then)
+	case *messages.CopyGrain:
+		go func() { then(&messages.Done{}, n.copies.add(m)) }() // to sort rows in takes a while
 	case *messages.DrainNode:
 		go n.drainFor(deadline, then)
 	case *messages.LeaveNode:
@@ -69,7 +71,7 @@ func (n *Node) drainFor(deadline time.Time, then func(proto.Message, error)) {
 	}
 	ctx, cancel := context.WithDeadline(n.ctx, deadline)
 	defer cancel()
-	then(&messages.Done{}, n.net.Drain(ctx))
+	then(&messages.Done{}, n.Drain(ctx))
 }
 
 // status is what this node is and does.

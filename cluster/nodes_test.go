@@ -249,6 +249,9 @@ func TestLeaveUnderLoad(t *testing.T) {
 		if l.saw.failed > 0 {
 			t.Errorf("%d requests failed", l.saw.failed)
 		}
+		if cluster.Copied(c.all["a"])+cluster.Copied(c.all["b"]) == 0 {
+			t.Error("no grain came up from a copy")
+		}
 		c.close()
 	})
 }

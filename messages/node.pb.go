@@ -547,6 +547,170 @@ func (x *BoardChanges) GetFull() bool {
 	return false
 }
 
+// CopyGrain brings a node, piece by piece, the rows of a grain that is to live there
+// soon: first all as of some moment, and when its owner has let go of it those that
+// have changed since, and of which record all of them are. The store has the same;
+// a node that has no such copy reads them there.
+type CopyGrain struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Copy          string                 `protobuf:"bytes,1,opt,name=copy,proto3" json:"copy,omitempty"` // names this copy; pieces of another replace it
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	Piece         uint64                 `protobuf:"varint,4,opt,name=piece,proto3" json:"piece,omitempty"` // counts from 1
+	Rows          []*GrainRow            `protobuf:"bytes,5,rep,name=rows,proto3" json:"rows,omitempty"`
+	Last          bool                   `protobuf:"varint,6,opt,name=last,proto3" json:"last,omitempty"`         // the two fields below are said
+	Revision      uint64                 `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"` // of the record in the store
+	Version       uint64                 `protobuf:"varint,8,opt,name=version,proto3" json:"version,omitempty"`   // in the record
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyGrain) Reset() {
+	*x = CopyGrain{}
+	mi := &file_node_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyGrain) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyGrain) ProtoMessage() {}
+
+func (x *CopyGrain) ProtoReflect() protoreflect.Message {
+	mi := &file_node_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyGrain.ProtoReflect.Descriptor instead.
+func (*CopyGrain) Descriptor() ([]byte, []int) {
+	return file_node_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CopyGrain) GetCopy() string {
+	if x != nil {
+		return x.Copy
+	}
+	return ""
+}
+
+func (x *CopyGrain) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *CopyGrain) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CopyGrain) GetPiece() uint64 {
+	if x != nil {
+		return x.Piece
+	}
+	return 0
+}
+
+func (x *CopyGrain) GetRows() []*GrainRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *CopyGrain) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+func (x *CopyGrain) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *CopyGrain) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type GrainRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // table/row, escaped
+	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Gone          bool                   `protobuf:"varint,3,opt,name=gone,proto3" json:"gone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrainRow) Reset() {
+	*x = GrainRow{}
+	mi := &file_node_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrainRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrainRow) ProtoMessage() {}
+
+func (x *GrainRow) ProtoReflect() protoreflect.Message {
+	mi := &file_node_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrainRow.ProtoReflect.Descriptor instead.
+func (*GrainRow) Descriptor() ([]byte, []int) {
+	return file_node_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GrainRow) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GrainRow) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *GrainRow) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
+}
+
 // GrainVersion says how new a grain's state is. Of two that differ in any field
 // the state may differ too; within one stamp larger is newer.
 type GrainVersion struct {
@@ -563,7 +727,7 @@ type GrainVersion struct {
 
 func (x *GrainVersion) Reset() {
 	*x = GrainVersion{}
-	mi := &file_node_proto_msgTypes[8]
+	mi := &file_node_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -575,7 +739,7 @@ func (x *GrainVersion) String() string {
 func (*GrainVersion) ProtoMessage() {}
 
 func (x *GrainVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_node_proto_msgTypes[8]
+	mi := &file_node_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -588,7 +752,7 @@ func (x *GrainVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrainVersion.ProtoReflect.Descriptor instead.
 func (*GrainVersion) Descriptor() ([]byte, []int) {
-	return file_node_proto_rawDescGZIP(), []int{8}
+	return file_node_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GrainVersion) GetKind() string {
@@ -646,7 +810,7 @@ type WatchGrains struct {
 
 func (x *WatchGrains) Reset() {
 	*x = WatchGrains{}
-	mi := &file_node_proto_msgTypes[9]
+	mi := &file_node_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +822,7 @@ func (x *WatchGrains) String() string {
 func (*WatchGrains) ProtoMessage() {}
 
 func (x *WatchGrains) ProtoReflect() protoreflect.Message {
-	mi := &file_node_proto_msgTypes[9]
+	mi := &file_node_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +835,7 @@ func (x *WatchGrains) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchGrains.ProtoReflect.Descriptor instead.
 func (*WatchGrains) Descriptor() ([]byte, []int) {
-	return file_node_proto_rawDescGZIP(), []int{9}
+	return file_node_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WatchGrains) GetMemberId() string {
@@ -705,7 +869,7 @@ type GrainsWatched struct {
 
 func (x *GrainsWatched) Reset() {
 	*x = GrainsWatched{}
-	mi := &file_node_proto_msgTypes[10]
+	mi := &file_node_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -717,7 +881,7 @@ func (x *GrainsWatched) String() string {
 func (*GrainsWatched) ProtoMessage() {}
 
 func (x *GrainsWatched) ProtoReflect() protoreflect.Message {
-	mi := &file_node_proto_msgTypes[10]
+	mi := &file_node_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -730,7 +894,7 @@ func (x *GrainsWatched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrainsWatched.ProtoReflect.Descriptor instead.
 func (*GrainsWatched) Descriptor() ([]byte, []int) {
-	return file_node_proto_rawDescGZIP(), []int{10}
+	return file_node_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GrainsWatched) GetChanged() []*GrainVersion {
@@ -757,7 +921,7 @@ type GrainsChanged struct {
 
 func (x *GrainsChanged) Reset() {
 	*x = GrainsChanged{}
-	mi := &file_node_proto_msgTypes[11]
+	mi := &file_node_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +933,7 @@ func (x *GrainsChanged) String() string {
 func (*GrainsChanged) ProtoMessage() {}
 
 func (x *GrainsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_node_proto_msgTypes[11]
+	mi := &file_node_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +946,7 @@ func (x *GrainsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrainsChanged.ProtoReflect.Descriptor instead.
 func (*GrainsChanged) Descriptor() ([]byte, []int) {
-	return file_node_proto_rawDescGZIP(), []int{11}
+	return file_node_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GrainsChanged) GetGrains() []*GrainVersion {
@@ -809,7 +973,7 @@ type WatchGrain struct {
 
 func (x *WatchGrain) Reset() {
 	*x = WatchGrain{}
-	mi := &file_node_proto_msgTypes[12]
+	mi := &file_node_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +985,7 @@ func (x *WatchGrain) String() string {
 func (*WatchGrain) ProtoMessage() {}
 
 func (x *WatchGrain) ProtoReflect() protoreflect.Message {
-	mi := &file_node_proto_msgTypes[12]
+	mi := &file_node_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +998,7 @@ func (x *WatchGrain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchGrain.ProtoReflect.Descriptor instead.
 func (*WatchGrain) Descriptor() ([]byte, []int) {
-	return file_node_proto_rawDescGZIP(), []int{12}
+	return file_node_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WatchGrain) GetKind() string {
@@ -916,7 +1080,20 @@ const file_node_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12'\n" +
 	"\x05facts\x18\x03 \x03(\v2\x11.troupe.HostFactsR\x05facts\x12\x18\n" +
 	"\aremoved\x18\x04 \x03(\tR\aremoved\x12\x12\n" +
-	"\x04full\x18\x05 \x01(\bR\x04full\"\x96\x01\n" +
+	"\x04full\x18\x05 \x01(\bR\x04full\"\xc9\x01\n" +
+	"\tCopyGrain\x12\x12\n" +
+	"\x04copy\x18\x01 \x01(\tR\x04copy\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\x12\x14\n" +
+	"\x05piece\x18\x04 \x01(\x04R\x05piece\x12$\n" +
+	"\x04rows\x18\x05 \x03(\v2\x10.troupe.GrainRowR\x04rows\x12\x12\n" +
+	"\x04last\x18\x06 \x01(\bR\x04last\x12\x1a\n" +
+	"\brevision\x18\a \x01(\x04R\brevision\x12\x18\n" +
+	"\aversion\x18\b \x01(\x04R\aversion\"H\n" +
+	"\bGrainRow\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\x12\x12\n" +
+	"\x04gone\x18\x03 \x01(\bR\x04gone\"\x96\x01\n" +
 	"\fGrainVersion\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
@@ -953,7 +1130,7 @@ func file_node_proto_rawDescGZIP() []byte {
 	return file_node_proto_rawDescData
 }
 
-var file_node_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_node_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_node_proto_goTypes = []any{
 	(*GetNodeStatus)(nil),  // 0: troupe.GetNodeStatus
 	(*NodeStatus)(nil),     // 1: troupe.NodeStatus
@@ -963,27 +1140,30 @@ var file_node_proto_goTypes = []any{
 	(*LeaveNode)(nil),      // 5: troupe.LeaveNode
 	(*GetBoard)(nil),       // 6: troupe.GetBoard
 	(*BoardChanges)(nil),   // 7: troupe.BoardChanges
-	(*GrainVersion)(nil),   // 8: troupe.GrainVersion
-	(*WatchGrains)(nil),    // 9: troupe.WatchGrains
-	(*GrainsWatched)(nil),  // 10: troupe.GrainsWatched
-	(*GrainsChanged)(nil),  // 11: troupe.GrainsChanged
-	(*WatchGrain)(nil),     // 12: troupe.WatchGrain
-	nil,                    // 13: troupe.NodeStatus.ActorsEntry
-	(*Member)(nil),         // 14: troupe.Member
-	(*HostFacts)(nil),      // 15: troupe.HostFacts
+	(*CopyGrain)(nil),      // 8: troupe.CopyGrain
+	(*GrainRow)(nil),       // 9: troupe.GrainRow
+	(*GrainVersion)(nil),   // 10: troupe.GrainVersion
+	(*WatchGrains)(nil),    // 11: troupe.WatchGrains
+	(*GrainsWatched)(nil),  // 12: troupe.GrainsWatched
+	(*GrainsChanged)(nil),  // 13: troupe.GrainsChanged
+	(*WatchGrain)(nil),     // 14: troupe.WatchGrain
+	nil,                    // 15: troupe.NodeStatus.ActorsEntry
+	(*Member)(nil),         // 16: troupe.Member
+	(*HostFacts)(nil),      // 17: troupe.HostFacts
 }
 var file_node_proto_depIdxs = []int32{
-	14, // 0: troupe.NodeStatus.member:type_name -> troupe.Member
-	13, // 1: troupe.NodeStatus.actors:type_name -> troupe.NodeStatus.ActorsEntry
-	15, // 2: troupe.BoardChanges.facts:type_name -> troupe.HostFacts
-	8,  // 3: troupe.WatchGrains.grains:type_name -> troupe.GrainVersion
-	8,  // 4: troupe.GrainsWatched.changed:type_name -> troupe.GrainVersion
-	8,  // 5: troupe.GrainsChanged.grains:type_name -> troupe.GrainVersion
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	16, // 0: troupe.NodeStatus.member:type_name -> troupe.Member
+	15, // 1: troupe.NodeStatus.actors:type_name -> troupe.NodeStatus.ActorsEntry
+	17, // 2: troupe.BoardChanges.facts:type_name -> troupe.HostFacts
+	9,  // 3: troupe.CopyGrain.rows:type_name -> troupe.GrainRow
+	10, // 4: troupe.WatchGrains.grains:type_name -> troupe.GrainVersion
+	10, // 5: troupe.GrainsWatched.changed:type_name -> troupe.GrainVersion
+	10, // 6: troupe.GrainsChanged.grains:type_name -> troupe.GrainVersion
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_node_proto_init() }
@@ -999,7 +1179,7 @@ func file_node_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_proto_rawDesc), len(file_node_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

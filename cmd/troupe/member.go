@@ -291,7 +291,7 @@ const leaveTimeout = 10 * time.Minute
 func (c *cloud) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	err := c.member.connection.Load().Drain(ctx)
+	err := c.node.Drain(ctx)
 	if err = errors.Join(err, c.member.images.Drain(ctx)); err != nil {
 		c.log.Warn().Err(err).Msg("not everything was handed over")
 	}
