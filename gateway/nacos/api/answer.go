@@ -105,7 +105,7 @@ func render(buf *bytes.Buffer, form Form, a Answer) error {
 func (x *exchange) send(status int, kind string, body []byte) {
 	h := x.Header()
 	h["Content-Type"] = []string{kind}
-	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(stallTimeout)) // not every writer has deadlines
+	_ = http.NewResponseController(x.ResponseWriter).SetWriteDeadline(time.Now().Add(stallTimeout)) // not every writer has deadlines
 	if len(body) >= gzipFrom && takesGzip(x.req.Header.Get("Accept-Encoding")) && x.pack(status, body) {
 		return
 	}
@@ -165,7 +165,7 @@ func (x *exchange) stream(status int, kind string, from io.ReadCloser) error {
 	if x.req.Method == http.MethodHead {
 		return nil
 	}
-	control, chunk := http.NewResponseController(x.w), make([]byte, 64<<10)
+	control, chunk := http.NewResponseController(x.ResponseWriter), make([]byte, 64<<10)
 	for {
 		n, err := from.Read(chunk)
 		_ = control.SetWriteDeadline(time.Now().Add(stallTimeout)) // not every writer has deadlines

@@ -31,7 +31,7 @@ func (x *exchange) audit() {
 		name = x.req.User.Name
 	}
 	e = e.Str("user", name).Str("client", x.req.ClientIP).Str("method", r.Method).Str("route", r.Pattern).
-		Int("status", x.status).Str("request", x.req.ID)
+		Int("status", x.Status).Str("request", x.req.ID)
 	for _, key := range audited {
 		if v := x.req.Params.Get(key); v != "" {
 			e = e.Str(key, v[:min(len(v), maxAudited)])

@@ -72,7 +72,7 @@ func (x *exchange) fail(err error) {
 		x.server.cfg.Log.Error().Str("request", x.req.ID).Str("method", x.req.Method).
 			Str("path", x.req.URL.Path).Err(err).Msg("request failed")
 	}
-	if x.status != 0 {
+	if x.Status != 0 {
 		panic(http.ErrAbortHandler) // the answer has begun: cut it off rather than append to it
 	}
 	if code.Status == http.StatusServiceUnavailable {

@@ -9,38 +9,20 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/cluster"
+	"github.com/troupe-cloud/troupe/gateway/recorder"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
 // exchange is one request and its answer on their way. It is the ResponseWriter
 // that the mux hands to the route, so that the route finds it again.
 type exchange struct {
-	w      http.ResponseWriter
+	recorder.Writer
+
 	server *Server
 	req    Request
 	began  time.Time
-	status int   // written to the client; 0: nothing yet
 	held   int64 // bytes of the body that are counted
 }
-
-func (x *exchange) Header() http.Header { return x.w.Header() }
-
-func (x *exchange) WriteHeader(status int) {
-	if x.status == 0 {
-		x.status = status
-	}
-	x.w.WriteHeader(status)
-}
-
-func (x *exchange) Write(p []byte) (int, error) {
-	if x.status == 0 {
-		x.status = http.StatusOK
-	}
-	return x.w.Write(p)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
 
 // handle is everything between the mux and the route's handler, in order:
 // admission, parameters, who asks, whether he may, deadline.
@@ -155,7 +137,7 @@ var (
 // unmatched answers a path that no route has, or not with this method.
 func (x *exchange) unmatched() {
 	path := x.req.URL.Path
-	if methods := x.methods(); len(methods) > 0 {
+	if methods := recorder.Methods(x.server.mux, x.req.Request); len(methods) > 0 {
 		x.Header().Set("Allow", strings.Join(methods, ", "))
 		if x.req.Method == http.MethodOptions {
 			x.send(http.StatusOK, typeText, nil) // and no word that another origin may ask
@@ -175,19 +157,6 @@ func (x *exchange) notFound() {
 	x.send(http.StatusNotFound, typeJSON, springError(http.StatusNotFound, "No message available", x.req.URL.Path))
 }
 
-// methods lists those that some route has for the path of this request.
-func (x *exchange) methods() []string {
-	var found []string
-	probe := *x.req.Request
-	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
-		probe.Method = method
-		if _, pattern := x.server.mux.Handler(&probe); pattern != "" && pattern != "/" {
-			found = append(found, method)
-		}
-	}
-	return found
-}
-
 // finish is deferred around everything: it turns a panic into an answer and
 // writes the lines of the logs.
 func (x *exchange) finish() {
@@ -198,7 +167,7 @@ func (x *exchange) finish() {
 		}
 		log.Error().Str("request", x.req.ID).Str("method", x.req.Method).Str("path", x.req.URL.Path).
 			Interface("panic", p).Bytes("stack", debug.Stack()).Msg("handler panicked")
-		if x.status != 0 {
+		if x.Status != 0 {
 			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 		body, kind := x.errorBody(ServerError, messages.Internal)
@@ -210,6 +179,6 @@ func (x *exchange) finish() {
 			e = e.Str("user", x.req.User.Name)
 		}
 		e.Str("request", x.req.ID).Str("dialect", "nacos").Str("method", x.req.Method).Str("path", x.req.URL.Path).
-			Int("status", x.status).Dur("took", time.Since(x.began)).Str("client", x.req.ClientIP).Msg("answered")
+			Int("status", x.Status).Dur("took", time.Since(x.began)).Str("client", x.req.ClientIP).Msg("answered")
 	}
 }

@@ -29,9 +29,9 @@ func (x *exchange) read(route *Route) error {
 		x.Header().Set("Connection", "close") // what is still sent would be read as the next request
 		return tooLarge(route)
 	}
-	control := http.NewResponseController(x.w)
+	control := http.NewResponseController(x.ResponseWriter)
 	_ = control.SetReadDeadline(time.Now().Add(stallTimeout)) // not every writer has deadlines
-	r.Body = http.MaxBytesReader(x.w, r.Body, route.MaxBody)
+	r.Body = http.MaxBytesReader(x.ResponseWriter, r.Body, route.MaxBody)
 	if route.Upload || !isForm(r.Header.Get("Content-Type")) {
 		return nil
 	}

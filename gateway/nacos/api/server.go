@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/troupe-cloud/troupe/gateway/recorder"
 )
 
 // ServerConfig is what a Server depends on. The zero value of a limit means its default.
@@ -77,7 +79,7 @@ func (s *Server) Hanging() int64 { return s.hanging.Load() }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{w: w, server: s, began: time.Now()}
+	x := &exchange{Writer: recorder.Writer{ResponseWriter: w}, server: s, began: time.Now()}
 	x.req = Request{Request: r, ID: newRequestID(), ClientIP: host(r.RemoteAddr), w: w}
 	defer x.finish()
 	// That of the answer before has passed perhaps; not every writer has deadlines.

@@ -33,7 +33,7 @@ func (x *exchange) limitBody(route Route) error {
 		return ErrTooLarge
 	}
 	if r.ContentLength != 0 {
-		x.req.Body = http.MaxBytesReader(x.w, r.Body, limit)
+		x.req.Body = http.MaxBytesReader(x.ResponseWriter, r.Body, limit)
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ type streamBody struct {
 }
 
 func (x *exchange) stream(r *http.Request) io.ReadCloser {
-	c := http.NewResponseController(x.w)
+	c := http.NewResponseController(x.ResponseWriter)
 	if r.ContentLength == 0 {
 		_ = c.SetReadDeadline(time.Time{}) // a long download must not end with the server's read time-out
 		return r.Body

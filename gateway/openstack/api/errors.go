@@ -84,7 +84,7 @@ func (x *exchange) fail(err error) {
 			Str("method", x.req.Method).Str("path", x.req.URL.Path).Err(err).Msg("request failed")
 		err = internal(x.req.ID)
 	}
-	if x.status != 0 {
+	if x.Status != 0 {
 		panic(http.ErrAbortHandler) // the answer has begun: cut it off rather than append to it
 	}
 	x.write(status, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/cluster"
+	"github.com/troupe-cloud/troupe/gateway/recorder"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -16,31 +17,12 @@ import (
 // It is the ResponseWriter that the mux hands to the route, so that the route
 // finds it again without a look-up.
 type exchange struct {
-	w      http.ResponseWriter
-	mount  *mount
-	req    Request
-	began  time.Time
-	status int // written to the client; 0: nothing yet
+	recorder.Writer
+
+	mount *mount
+	req   Request
+	began time.Time
 }
-
-func (x *exchange) Header() http.Header { return x.w.Header() }
-
-func (x *exchange) WriteHeader(status int) {
-	if x.status == 0 {
-		x.status = status
-	}
-	x.w.WriteHeader(status)
-}
-
-func (x *exchange) Write(p []byte) (int, error) {
-	if x.status == 0 {
-		x.status = http.StatusOK
-	}
-	return x.w.Write(p)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
 
 // handle is everything between the mux and the route's handler, in order:
 // admission, rate, authentication, role, microversion, body limit, deadline.
@@ -88,7 +70,7 @@ func (x *exchange) pass(route Route) error {
 	resp, err := route.Handle(&x.req)
 	if route.Stream {
 		// However long it took: the answer has its own time to be written.
-		_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(x.req.server.cfg.StreamIdle)) // not every writer has deadlines
+		_ = http.NewResponseController(x.ResponseWriter).SetWriteDeadline(time.Now().Add(x.req.server.cfg.StreamIdle)) // not every writer has deadlines
 	}
 	if err != nil {
 		return err
@@ -132,25 +114,12 @@ func (x *exchange) unmatched() {
 		x.fail(err)
 		return
 	}
-	if methods := x.methods(); len(methods) > 0 {
+	if methods := recorder.Methods(x.mount.mux, x.req.Request); len(methods) > 0 {
 		x.Header().Set("Allow", strings.Join(methods, ", "))
 		x.fail(ErrMethod)
 		return
 	}
 	x.fail(ErrNoRoute)
-}
-
-// methods lists those that some route has for the path of this request.
-func (x *exchange) methods() []string {
-	var found []string
-	probe := *x.req.Request
-	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
-		probe.Method = method
-		if _, pattern := x.mount.mux.Handler(&probe); pattern != "" && pattern != "/" {
-			found = append(found, method)
-		}
-	}
-	return found
 }
 
 // finish is deferred around everything: it turns a panic into an answer and
@@ -163,14 +132,14 @@ func (x *exchange) finish() {
 		}
 		log.Error().Str("request", x.req.ID).Str("dialect", x.mount.dialect.Name).Str("method", x.req.Method).
 			Str("path", x.req.URL.Path).Interface("panic", p).Bytes("stack", debug.Stack()).Msg("handler panicked")
-		if x.status != 0 {
+		if x.Status != 0 {
 			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 		x.write(http.StatusInternalServerError, internal(x.req.ID))
 	}
 	if e := log.Debug(); e.Enabled() {
 		e = e.Str("request", x.req.ID).Str("global", x.req.GlobalID).Str("method", x.req.Method).
-			Str("path", x.req.URL.Path).Int("status", x.status).Dur("took", time.Since(x.began)).Str("client", x.req.RemoteAddr)
+			Str("path", x.req.URL.Path).Int("status", x.Status).Dur("took", time.Since(x.began)).Str("client", x.req.RemoteAddr)
 		if p := x.req.Principal; p != nil {
 			e = e.Str("user", p.UserID).Str("project", p.ProjectID)
 		}

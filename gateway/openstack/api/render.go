@@ -102,7 +102,7 @@ func (x *exchange) copy(resp Response) error {
 	if x.req.Method == http.MethodHead {
 		return nil
 	}
-	w := &streamWriter{x, http.NewResponseController(x.w), x.req.server.cfg.StreamIdle}
+	w := &streamWriter{x, http.NewResponseController(x.ResponseWriter), x.req.server.cfg.StreamIdle}
 	if _, err := io.CopyBuffer(w, onlyReader{resp.Stream}, make([]byte, streamChunk)); err != nil {
 		x.req.server.cfg.Log.Debug().Str("request", x.req.ID).Err(err).Msg("stream ended early")
 		panic(http.ErrAbortHandler) // the client must see that it is not whole

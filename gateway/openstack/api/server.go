@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/troupe-cloud/troupe/gateway/recorder"
 )
 
 // Defaults of Config.
@@ -121,7 +123,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	x := &exchange{w: w, mount: m, began: time.Now()}
+	x := &exchange{Writer: recorder.Writer{ResponseWriter: w}, mount: m, began: time.Now()}
 	x.req = Request{Request: r, server: s, w: w}
 	defer x.finish()
 	x.identify()
