@@ -27,6 +27,13 @@ type Spec[S any] struct {
 	// either, so that nobody needs to look whether it did. Nil: of none.
 	Reads func(Message) bool
 
+	// Makes says of a message that its sender has just made up the identity that it
+	// is for, so that there can hardly be a grain of it: an activation that begins
+	// with it reads nothing. Its first commit checks that there is none; where there
+	// is one after all, the message is done again by an activation that has read it.
+	// Nil: of none.
+	Makes func(Message) bool
+
 	// Outstanding lists the effects of the work in flight; nil if the kind has
 	// none. A grain with outstanding work is never passivated, is nudged until
 	// it has none, and is activated again after its node died.
@@ -80,6 +87,8 @@ type Kind interface {
 	Name() string
 	Volatile() bool
 	HasTables() bool
+	// Makes says of a message that there is hardly a grain before it.
+	Makes(Message) bool
 	// Open makes the state from what the store holds; a nil record is a grain
 	// that was never written. Rows are keyed "table/key", escaped.
 	Open(record *messages.Record, rows map[string][]byte) (State, error)
@@ -151,6 +160,8 @@ const besideRows = 6
 func (k kind[S]) Name() string    { return k.spec.Name }
 func (k kind[S]) Volatile() bool  { return k.spec.Volatile }
 func (k kind[S]) HasTables() bool { return k.spec.Tables != nil }
+
+func (k kind[S]) Makes(m Message) bool { return k.spec.Makes != nil && k.spec.Makes(m) }
 
 func (k kind[S]) Open(record *messages.Record, rows map[string][]byte) (State, error) {
 	var s S

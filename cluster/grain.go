@@ -31,6 +31,7 @@ type grain struct {
 	// expelled says that the grain is this node's no more; see the marks.
 	expelled atomic.Uint32
 
+	unread     bool // nothing was read: the first commit proves that nothing is there
 	activation string
 	epoch      uint64       // of the node's registration that this activation came up under
 	state      actors.State // the newest, maybe not yet committed
@@ -99,7 +100,9 @@ func (g *grain) Receive(c actor.Context) {
 	defer g.survive()
 	switch m := c.Message().(type) {
 	case *actor.Started:
-		g.load()
+		if !g.open() {
+			g.load()
+		}
 	case *call:
 		g.take(m)
 	case committed:
@@ -166,6 +169,7 @@ func (g *grain) received(c actor.Context, e *messages.Envelope) *call {
 func (g *grain) take(c *call) {
 	switch {
 	case c == nil:
+	case g.gone == nil && g.retiring == nil && g.expelled.Load() == 0 && g.unproved(c):
 	case g.gone != nil:
 		g.turnAway(c, g.gone)
 		g.stopIfEmpty()
@@ -176,7 +180,9 @@ func (g *grain) take(c *call) {
 	case len(g.backlog) > 0 || g.pending.full():
 		g.backlog = append(g.backlog, c)
 	default:
-		g.step(c)
+		if g.step(c); g.gone != nil {
+			g.stopIfEmpty()
+		}
 	}
 }
 
