@@ -158,6 +158,7 @@ func (g *grain) landed(m committed) {
 	g.unread = false
 	g.flight, g.revision = nil, m.revision
 	g.node.written.Add(1)
+	g.note(done)
 	g.node.watches.table.Changed(g.ref, g.version)
 	if e := g.node.commits.Debug(); e.Enabled() {
 		e.Str("kind", g.ref.Kind).Str("id", g.ref.ID).Uint64("rev", m.revision).
@@ -179,6 +180,7 @@ func (g *grain) landed(m committed) {
 	}
 	g.resume()
 	if g.retiring != nil && g.flight == nil {
+		g.handAlong()
 		g.giveUp(g.retiring)
 	}
 }

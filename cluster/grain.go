@@ -50,6 +50,7 @@ type grain struct {
 	stopped  bool   // told its actor to stop
 	retiring error  // stops once flight has landed, and why
 	landing  bool   // a committed is on its way to the mailbox
+	copying  *copying
 }
 
 // What the shell tells itself. Lost ones are missed by nobody.
@@ -114,6 +115,8 @@ func (g *grain) Receive(c actor.Context) {
 		g.woken()
 	case passivate:
 		g.passivate()
+	case *parting:
+		g.part(m)
 	case retire:
 		g.retire(m.why)
 	case drop:
@@ -257,6 +260,7 @@ func (g *grain) passivate() {
 func (g *grain) retire(why error) {
 	g.hide()
 	if g.retiring = why; g.flight == nil && g.gone == nil {
+		g.handAlong()
 		g.giveUp(why)
 	}
 }
