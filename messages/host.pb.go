@@ -445,9 +445,10 @@ func (x *DomainNIC) GetMtu() int32 {
 }
 
 // OrderHost makes a host carry out one numbered order on one instance. The host
-// answers with OrderAccepted or OrderRefused and later with DomainReported, all
-// of them told to the instance. An order older than what the host has seen is
-// ignored; the same order again is answered with what is known of it.
+// answers with OrderRefused or, later, with DomainReported, told to the instance;
+// that it has taken an order is not said, for nothing follows from it. An order older
+// than what the host has seen is ignored; the same order again is answered with what
+// is known of it.
 type OrderHost struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
@@ -601,6 +602,7 @@ func (x *OrderTaken) GetHost() string {
 	return ""
 }
 
+// OrderAccepted was told by hosts of older programs; an instance ignores it.
 type OrderAccepted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`

@@ -53,7 +53,7 @@ func reorder(s State, m *messages.OrderHost, c Claim) (State, []actors.Effect, e
 		c = working(c, m)
 		return s.with(m.InstanceId, c), taken(s, m, drive(m.InstanceId, c)), nil
 	case c.Working:
-		return s, taken(s, m, accepted(s, m)), nil
+		return s, taken(s, m), nil
 	}
 	return s, []actors.Effect{tell(m.InstanceId, report(s, m.InstanceId, c))}, nil
 }
@@ -101,7 +101,7 @@ func build(s State, now time.Time, m *messages.OrderHost) (State, []actors.Effec
 	c := working(Claim{VCPUs: m.Spec.Vcpus, RAMMiB: m.Spec.RamMib, DiskGiB: m.Spec.DiskGib}, m)
 	s.Graves = s.Graves.Raise(m.InstanceId)
 	s = s.with(m.InstanceId, c)
-	return s, []actors.Effect{drive(m.InstanceId, c), accepted(s, m)}, nil
+	return s, []actors.Effect{drive(m.InstanceId, c)}, nil
 }
 
 func working(c Claim, m *messages.OrderHost) Claim {
@@ -109,10 +109,6 @@ func working(c Claim, m *messages.OrderHost) Claim {
 	c.ErrorKind, c.Error, c.Untold, c.Looking = 0, "", false, false
 	c.Follow = c.Follow || m.Follow
 	return c
-}
-
-func accepted(s State, m *messages.OrderHost) actors.Effect {
-	return tell(m.InstanceId, &messages.OrderAccepted{InstanceId: m.InstanceId, Order: m.Order, Host: s.Name})
 }
 
 // taken says so too where that is all that the instance waits for.

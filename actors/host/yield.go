@@ -26,7 +26,7 @@ func yield(s State, m *messages.OrderHost, c Claim) (State, []actors.Effect, err
 		return s, []actors.Effect{yielded(s, m.InstanceId, c.Order)}, nil
 	case m.Order == c.Order: // it was refused
 		if c.Working {
-			return s, []actors.Effect{accepted(s, m)}, nil
+			return s, nil, nil
 		}
 		return s, []actors.Effect{tell(m.InstanceId, report(s, m.InstanceId, c))}, nil
 	case !s.Up && !down && !forced:
@@ -38,7 +38,7 @@ func yield(s State, m *messages.OrderHost, c Claim) (State, []actors.Effect, err
 	}
 	s = s.with(m.InstanceId, c)
 	if s.Up {
-		return s, []actors.Effect{drive(m.InstanceId, c), accepted(s, m)}, nil
+		return s, []actors.Effect{drive(m.InstanceId, c)}, nil
 	}
 	return s, []actors.Effect{yielded(s, m.InstanceId, c.Order)}, nil
 }

@@ -167,7 +167,7 @@ func fact(s State, in actors.Input) (State, []actors.Effect, error) {
 	case *messages.PortsReleased:
 		return portsReleased(s, in.Now, m)
 	case *messages.OrderAccepted:
-		return s, nil, nil // the report is what counts
+		return s, nil, nil // an older host says so; the report is what counts
 	case *messages.OrderTaken:
 		return s.dismiss(m.Host, m.Order, false), nil, nil
 	case *messages.InstanceYielded:
