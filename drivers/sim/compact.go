@@ -9,11 +9,12 @@ import (
 )
 
 // minCompact is the size in bytes below which the journal is never rewritten;
-// above it, it is once it has grown fourfold.
-const minCompact = 8 << 20
+// above it, it is once it has grown fourfold. A build writes some 300 bytes, and to
+// read what a hundred thousand have written takes seconds of a processor.
+const minCompact = 64 << 20
 
-// compactLater has the journal rewritten if it is time. To read tens of thousands of
-// lines takes half a second, in which no hypervisor may stand still: so it is done
+// compactLater has the journal rewritten if it is time. No hypervisor may stand still
+// while so many lines are read: that is done
 // beside what is written, and only that is copied under the lock. Called with mu held.
 func (j *Journal) compactLater() {
 	if j.packing || j.size < max(j.least, 4*j.packed) {

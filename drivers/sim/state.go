@@ -94,28 +94,20 @@ func (d *machine) undo(id string, f drivers.Fence) {
 
 // Crash kills the domain's guest as a power cut would. An absent or stopped
 // domain is left alone.
-func (d *Driver) Crash(id string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	dom, ok := d.domains[id]
-	if !ok || dom.Power != running {
-		return
-	}
-	dom.Power = crashed
-	if d.put(id, dom) == nil {
-		d.feed.Emit(drivers.Event{Kind: drivers.Changed, Domain: dom.seen(id)})
-	}
-}
+func (d *Driver) Crash(id string) { d.stopped(id, crashed) }
 
 // PowerOff is the guest powering itself off, unasked.
-func (d *Driver) PowerOff(id string) {
+func (d *Driver) PowerOff(id string) { d.stopped(id, shutdown) }
+
+// stopped has a domain that runs stop by itself, and tells.
+func (d *Driver) stopped(id string, how uint8) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	dom, ok := d.domains[id]
 	if !ok || dom.Power != running {
 		return
 	}
-	dom.Power = shutdown
+	dom.Power = how
 	if d.put(id, dom) == nil {
 		d.feed.Emit(drivers.Event{Kind: drivers.Changed, Domain: dom.seen(id)})
 	}
