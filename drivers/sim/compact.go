@@ -14,8 +14,8 @@ import (
 const minCompact = 64 << 20
 
 // compactLater has the journal rewritten if it is time. No hypervisor may stand still
-// while so many lines are read: that is done
-// beside what is written, and only that is copied under the lock. Called with mu held.
+// while so many lines are read: that is done beside what is written, and only what
+// was written meanwhile is copied under the lock. Called with mu held.
 func (j *Journal) compactLater() {
 	if j.packing || j.size < max(j.least, 4*j.packed) {
 		return
