@@ -119,10 +119,10 @@ func (n *Node) join() {
 // Client is how to reach grains.
 func (n *Node) Client() *Client { return n.client }
 
-// Stop leaves in order: operations of drivers are broken off (they resume at the
-// next start, or on the next node), grains are handed over to the other nodes, no
-// new asks, messages between grains come to rest, commits finish, every grain is
-// passivated. An error says what remained when ctx ended.
+// Stop leaves in order: the other nodes are prepared, operations of drivers are
+// broken off (they resume at the next start, or on the next node), grains are handed
+// over, no new asks, messages between grains come to rest, commits finish, every
+// grain is passivated. An error says what remained when ctx ended.
 func (n *Node) Stop(ctx context.Context) error {
 	if n.leaving.Swap(true) {
 		return nil

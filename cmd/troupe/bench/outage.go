@@ -41,6 +41,9 @@ func (r *run) ways(victim int, of []string) (reads, writes []way) {
 
 // living are servers of every node, by its position.
 func (r *run) living() ([][]string, error) {
+	if r.group.members[0] == nil {
+		return nil, errors.New("there are no nodes with servers: measure \"create\" before")
+	}
 	c, err := dial(r.gateways()[0])
 	if err != nil {
 		return nil, err
