@@ -98,7 +98,16 @@ func (c *chunk) AppendJSON(b []byte) ([]byte, error) {
 }
 
 // UnmarshalJSON reads what AppendJSON wrote.
-func (c *chunk) UnmarshalJSON(raw []byte) error { return json.Unmarshal(raw, &c.entries) }
+func (c *chunk) UnmarshalJSON(raw []byte) error {
+	if err := json.Unmarshal(raw, &c.entries); err != nil {
+		return err
+	}
+	var said recent
+	for _, r := range c.entries {
+		r.e.Metadata = said.share(r.e.Metadata)
+	}
+	return nil
+}
 
 // endpointJSON writes an endpoint as encoding/json does.
 type endpointJSON struct{ *messages.Endpoint }

@@ -22,6 +22,7 @@ type edit struct {
 	now     int64
 	effects []actors.Effect
 	visible bool                 // what subscribers see has changed
+	woken   bool                 // nobody waits for what comes of it
 	touched []*messages.Endpoint // of whose addresses something was replaced
 	arms    []arm
 	removed []*entry // of owners that have not heard of it
@@ -43,7 +44,6 @@ const revisionAhead = 60_000
 // done is the state that came of it.
 func (w *edit) done(effects ...actors.Effect) (State, []actors.Effect, error) {
 	w.disown()
-	w.save()
 	if len(w.touched) > 0 || w.visible {
 		w.l.memo = w.State.live.memo.changed(w.touched)
 	}
@@ -52,6 +52,14 @@ func (w *edit) done(effects ...actors.Effect) (State, []actors.Effect, error) {
 		if w.exists() && w.l.rev >= w.kept.High {
 			w.store().High = w.l.rev + revisionAhead
 		}
+	}
+	if w.woken || w.was != w.kept {
+		w.save()
+	} else {
+		w.saveSoon()
+	}
+	if rev := max(w.now, w.l.rev); w.was != w.kept && w.exists() && w.kept.High < rev+revisionAhead/2 {
+		w.kept.High = rev + revisionAhead // as something is stored anyway: so no change waits for that
 	}
 	w.flush()
 	if w.was != w.kept {
@@ -104,13 +112,11 @@ func (w *edit) add(r *entry) *entry {
 func (w *edit) insert(r *entry) {
 	e := r.e
 	p := w.l.place(e.Ip, e.Port, e.Cluster)
-	if p == nil {
+	if p.empty() {
 		w.tally(e.Cluster, 1)
-		w.setPlace(nil, alone(addressHash(e.Ip, e.Port, e.Cluster), r))
+		w.setPlace(p, place{newest: r})
 	} else {
-		all := make([]*entry, 0, len(p.all)+1)
-		all = append(all, r)
-		w.setPlace(p, joint(p.h, append(all, p.all...)))
+		w.setPlace(p, joint(slices.AppendSeq([]*entry{r}, p.all)))
 	}
 	w.l.slots = w.l.slots.set(r.slot, r, w.by)
 }
@@ -120,17 +126,17 @@ func (w *edit) insert(r *entry) {
 func (w *edit) replace(old, r *entry, newest bool) {
 	r.slot = old.slot
 	p := w.l.place(old.e.Ip, old.e.Port, old.e.Cluster)
-	if len(p.all) == 1 {
-		w.setPlace(p, alone(p.h, r))
+	if p.alone() {
+		w.setPlace(p, place{newest: r})
 	} else {
-		all := slices.Clone(p.all)
+		all := slices.Collect(p.all)
 		i := slices.Index(all, old)
 		all[i] = r
 		if newest && i > 0 {
 			copy(all[1:], all[:i])
 			all[0] = r
 		}
-		w.setPlace(p, joint(p.h, all))
+		w.setPlace(p, joint(all))
 	}
 	w.l.slots = w.l.slots.set(r.slot, r, w.by)
 }
@@ -138,11 +144,11 @@ func (w *edit) replace(old, r *entry, newest bool) {
 // remove takes a registration out; its owner hears of it at the end.
 func (w *edit) remove(r *entry) {
 	p := w.l.place(r.e.Ip, r.e.Port, r.e.Cluster)
-	if len(p.all) == 1 {
-		w.setPlace(p, nil)
+	if p.alone() {
+		w.setPlace(p, place{})
 		w.tally(r.e.Cluster, -1)
 	} else {
-		w.setPlace(p, joint(p.h, slices.DeleteFunc(slices.Clone(p.all), func(o *entry) bool { return o == r })))
+		w.setPlace(p, joint(slices.DeleteFunc(slices.Collect(p.all), func(o *entry) bool { return o == r })))
 	}
 	w.l.slots = w.l.slots.set(r.slot, nil, w.by)
 	w.l.armed = w.l.armed.set(r.slot, 0, w.by)
@@ -154,19 +160,19 @@ func (w *edit) remove(r *entry) {
 	}
 }
 
-// setPlace replaces one place by another, nil for none, and counts what is shown.
-func (w *edit) setPlace(old, p *place) {
+// setPlace replaces one place by another, of the same address, and counts what is shown.
+func (w *edit) setPlace(old, p place) {
 	var was, is *messages.Endpoint
-	if old != nil {
+	if !old.empty() {
 		was = old.shown()
 		w.count(was, -1)
 	}
-	if p != nil {
+	if !p.empty() {
 		is = p.shown()
 		w.count(is, 1)
-		w.l.places = w.l.places.set(p, func(o *place) bool { return o.is(is.Ip, is.Port, is.Cluster) }, w.by)
+		w.l.places = w.l.places.set(p, func(o place) bool { return o.is(is.Ip, is.Port, is.Cluster) }, w.by)
 	} else {
-		w.l.places = w.l.places.del(old.h, func(o *place) bool { return o.is(was.Ip, was.Port, was.Cluster) }, w.by)
+		w.l.places = w.l.places.del(old.hash(), func(o place) bool { return o.is(was.Ip, was.Port, was.Cluster) }, w.by)
 	}
 	if was == is {
 		return

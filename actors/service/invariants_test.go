@@ -21,7 +21,7 @@ func (s State) check() string {
 		if p.shown().Healthy {
 			healthy++
 		}
-		for _, r := range p.all {
+		for r := range p.all {
 			held++
 			if l.slots.get(r.slot) != r {
 				complain("slot %d does not hold %v", r.slot, r.e)
@@ -124,7 +124,7 @@ func (s State) checkServers(complain func(string, ...any)) {
 		for _, r := range row.Entries {
 			n++
 			p := s.live.place(r.e.Ip, r.e.Port, r.e.Cluster)
-			if p == nil || p.of(ServerOwner(id)) == nil || !proto.Equal(p.of(ServerOwner(id)).e, r.e) {
+			if p.empty() || p.of(ServerOwner(id)) == nil || !proto.Equal(p.of(ServerOwner(id)).e, r.e) {
 				complain("%s of server %s is stored otherwise than it is shown", r.e.Ip, id)
 			}
 		}
@@ -152,7 +152,7 @@ func (s State) print() string {
 	}
 	var places []string
 	for p := range l.places.all {
-		places = append(places, fmt.Sprint(p.shown().Ip, len(p.all)))
+		places = append(places, fmt.Sprint(p.shown().Ip, len(slices.Collect(p.all))))
 	}
 	slices.Sort(places)
 	fmt.Fprintln(&b, places)

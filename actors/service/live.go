@@ -13,8 +13,8 @@ import (
 // Times are Unix milliseconds, 0 for never. Nobody changes one.
 type live struct {
 	id     string
-	rev    int64        // of what was last told
-	places trie[*place] // by address
+	rev    int64       // of what was last told
+	places trie[place] // by address
 	slots  vec[*entry]
 	lease  vec[int64] // of a slot: its last beat; when its dropped owner's grace ends; or forever
 	armed  vec[int64] // of a slot: the bucket in which it is looked at; 0: in none
@@ -25,6 +25,7 @@ type live struct {
 	held int // entries, shown or not
 
 	app, dialect string // of the last registration: most say the same
+	metadata     recent // of the last ones
 
 	clusters       []tally // of addresses, by name
 	shown, healthy int     // addresses
@@ -45,35 +46,47 @@ type live struct {
 	memo *memo
 }
 
-// place is an address and everybody who has registered it, the newest, who is
-// shown, first.
+// place is an address and everybody who has registered it. A trie holds it as it is:
+// mostly that is one entry, which needs nothing beside it. The zero place is nobody's.
 type place struct {
-	h   uint64
-	all []*entry
-	one [1]*entry // what all is of, mostly
+	newest *entry // who is shown
+	older  *[]*entry
 }
 
-// alone is a place that one has registered.
-func alone(h uint64, r *entry) *place {
-	p := &place{h: h, one: [1]*entry{r}}
-	p.all = p.one[:]
+// joint is a place that some have registered, the newest first.
+func joint(all []*entry) place {
+	p := place{newest: all[0]}
+	if len(all) > 1 {
+		older := all[1:]
+		p.older = &older
+	}
 	return p
 }
 
-// joint is a place that some have registered.
-func joint(h uint64, all []*entry) *place {
-	if len(all) == 1 {
-		return alone(h, all[0])
-	}
-	return &place{h: h, all: all}
+func (p place) empty() bool               { return p.newest == nil }
+func (p place) alone() bool               { return p.older == nil }
+func (p place) shown() *messages.Endpoint { return p.newest.e }
+
+func (p place) hash() uint64 {
+	e := p.shown()
+	return addressHash(e.Ip, e.Port, e.Cluster)
 }
 
-func (p *place) hash() uint64              { return p.h }
-func (p *place) shown() *messages.Endpoint { return p.all[0].e }
+// all is everybody, the newest first.
+func (p place) all(yield func(*entry) bool) {
+	if p.empty() || !yield(p.newest) || p.alone() {
+		return
+	}
+	for _, r := range *p.older {
+		if !yield(r) {
+			return
+		}
+	}
+}
 
 // of is the registration of an owner; nil: it has none.
-func (p *place) of(owner string) *entry {
-	for _, r := range p.all {
+func (p place) of(owner string) *entry {
+	for r := range p.all {
 		if r.e.Owner == owner {
 			return r
 		}
@@ -89,19 +102,19 @@ func addressHash(ip string, port int32, cluster string) uint64 {
 	return uint64(sum(h ^ uint64(port)*0x9e3779b97f4a7c15).mixed())
 }
 
-// place is who has registered an address; nil: nobody.
-func (l *live) place(ip string, port int32, cluster string) *place {
-	p, _ := l.places.get(addressHash(ip, port, cluster), func(p *place) bool { return p.is(ip, port, cluster) })
+// place is who has registered an address.
+func (l *live) place(ip string, port int32, cluster string) place {
+	p, _ := l.places.get(addressHash(ip, port, cluster), func(p place) bool { return p.is(ip, port, cluster) })
 	return p
 }
 
-func (p *place) is(ip string, port int32, cluster string) bool {
-	e := p.all[0].e
+func (p place) is(ip string, port int32, cluster string) bool {
+	e := p.newest.e
 	return e.Port == port && e.Ip == ip && e.Cluster == cluster
 }
 
 // at is the place of a key.
-func (l *live) at(k *messages.EndpointKey) *place {
+func (l *live) at(k *messages.EndpointKey) place {
 	return l.place(k.GetIp(), k.GetPort(), Cluster(k.GetCluster()))
 }
 

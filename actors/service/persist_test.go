@@ -171,3 +171,24 @@ func TestSaidIsStored(t *testing.T) {
 		t.Error(bad)
 	}
 }
+
+// TestNoChangeWaits: who registers, and who hears of it, does not wait for a commit; the
+// snapshot and the mark of revisions come after.
+func TestNoChangeWaits(t *testing.T) {
+	w := newWorld(t)
+	w.must(owned("m/c", "a"))
+	for n := range 100 { // five minutes: the mark has to move on
+		w.pass(3 * time.Second)
+		w.turns = 0
+		m := owned("m/c", "a")
+		m.Endpoints[0].Weight = float64(n + 2)
+		w.must(m)
+		if w.turns != 0 || !slices.Contains(w.last, actors.Effect(actors.Notify{})) {
+			t.Fatalf("change %d: %d commits, effects %v", n, w.turns, w.last)
+		}
+	}
+	w.pass(SnapshotEvery + time.Second)
+	if w.turns == 0 {
+		t.Error("what changed was never stored")
+	}
+}

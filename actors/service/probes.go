@@ -133,7 +133,7 @@ func probed(s State, in actors.Input, m *messages.EndpointsProbed) (State, []act
 	w := s.edit(in)
 	for _, found := range m.Results {
 		p := w.l.at(found.Key)
-		if p == nil {
+		if p.empty() {
 			continue
 		}
 		if r := p.of(found.Key.Owner); r != nil && byItself(r.e) {
@@ -143,7 +143,7 @@ func probed(s State, in actors.Input, m *messages.EndpointsProbed) (State, []act
 		if !w.kept.Persistent || !w.checked(p.shown().Cluster) {
 			continue
 		}
-		w.found(p.all[0], found)
+		w.found(p.newest, found)
 	}
 	return w.done()
 }

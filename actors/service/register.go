@@ -96,8 +96,8 @@ func (w *edit) put(e *messages.Endpoint, by string) uint32 {
 	cluster := Cluster(e.Cluster)
 	p := w.l.place(e.Ip, e.Port, cluster)
 	var old, like *entry
-	if p != nil {
-		like, old = p.all[0], p.of(by)
+	if !p.empty() {
+		like, old = p.newest, p.of(by)
 		if old != nil {
 			like = old
 		}
@@ -147,6 +147,29 @@ func (w *edit) share(n *messages.Endpoint, like *entry) {
 	if n.App == w.l.app {
 		n.App = w.l.app
 	}
+	n.Metadata = w.l.metadata.share(n.Metadata)
+}
+
+// recent are the last few metadata that differed. A map takes more than the rest of
+// an endpoint does, and those of one service mostly say one of a few things.
+type recent struct {
+	some [4]map[string]string
+	next uint8 // to be replaced
+}
+
+// share is m, or what says the same and is kept already.
+func (l *recent) share(m map[string]string) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	for _, o := range l.some {
+		if sameMap(o, m) {
+			return o
+		}
+	}
+	l.some[l.next%uint8(len(l.some))] = m
+	l.next++
+	return m
 }
 
 // merge keeps what an operator has changed since the address was registered before,
@@ -223,9 +246,6 @@ func deregister(s State, in actors.Input, m *messages.DeregisterEndpoints) (Stat
 	w := s.edit(in)
 	for _, k := range m.Endpoints {
 		p := w.l.at(k)
-		if p == nil {
-			continue
-		}
 		if r := p.of(or(m.Owner, k.Owner)); r != nil && !isServer(r.e) && wanted(r.e, m.PersistentOnly, m.EphemeralOnly) {
 			w.remove(r)
 		}

@@ -122,7 +122,7 @@ func (w *edit) serve(m *messages.AnnounceEndpoint) (why string) {
 	}
 	if row != nil {
 		for _, r := range row.Entries {
-			if p := w.l.place(r.e.Ip, r.e.Port, r.e.Cluster); p != nil && !slices.Contains(named, p.of(owner).slot) {
+			if p := w.l.place(r.e.Ip, r.e.Port, r.e.Cluster); !p.empty() && !slices.Contains(named, p.of(owner).slot) {
 				w.remove(p.of(owner))
 			}
 		}
@@ -149,7 +149,7 @@ func (w *edit) dismiss(instance string) {
 		return
 	}
 	for _, r := range row.Entries {
-		if p := w.l.place(r.e.Ip, r.e.Port, r.e.Cluster); p != nil {
+		if p := w.l.place(r.e.Ip, r.e.Port, r.e.Cluster); !p.empty() {
 			w.remove(p.of(r.e.Owner))
 		}
 	}

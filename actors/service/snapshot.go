@@ -17,6 +17,9 @@ const (
 	chunkSlots    = 32
 	chunksPerSave = 16
 	savePause     = 50 * time.Millisecond // between two parts of a snapshot
+	// saveDelay is between a change and its snapshot. Who has made the change does not wait
+	// for the disk, nor do those who hear of it: they have asked by then what it is.
+	saveDelay = 100 * time.Millisecond
 )
 
 // soil marks the chunk of a slot as not stored.
@@ -33,13 +36,23 @@ func (w *edit) soil(slot uint32) {
 }
 
 // unsaved says whether what is stored is behind: chunks, or the counts in the index.
-func (w *edit) unsaved() bool {
-	return w.exists() && (w.l.unsaved > 0 || w.miscounted())
+func (w *edit) unsaved() bool { return w.l.ahead(w.kept) }
+
+// ahead says whether what lives in memory is ahead of what is stored.
+func (l *live) ahead(k *kept) bool {
+	return k != nil && k.Exists && (l.unsaved > 0 || l.miscounted(k))
 }
 
 // miscounted says whether the index entry counts otherwise.
-func (w *edit) miscounted() bool {
-	return int(w.kept.Endpoints) != w.l.shown || int(w.kept.Healthy) != w.l.healthy || int(w.kept.ClusterCount) != len(w.l.clusters)
+func (l *live) miscounted(k *kept) bool {
+	return int(k.Endpoints) != l.shown || int(k.Healthy) != l.healthy || int(k.ClusterCount) != len(l.clusters)
+}
+
+// saveSoon has the service woken to save what changed, not before saveDelay.
+func (w *edit) saveSoon() {
+	if w.unsaved() && !w.State.live.ahead(w.was) {
+		w.l.saveAt = max(w.l.saveAt, w.now+saveDelay.Milliseconds())
+	}
 }
 
 // save stores some of the chunks that changed, if it is time.
@@ -47,7 +60,7 @@ func (w *edit) save() {
 	if !w.unsaved() || w.now < w.l.saveAt {
 		return
 	}
-	if w.miscounted() {
+	if w.l.miscounted(w.kept) {
 		w.store()
 	}
 	w.l.dirty = slices.Clone(w.l.dirty)

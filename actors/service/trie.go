@@ -53,7 +53,7 @@ func (t trie[T]) get(h uint64, is func(T) bool) (item T, ok bool) {
 
 // set is t with item in the place of the one that is equal to it, if any.
 func (t trie[T]) set(item T, is func(T) bool, by *token) trie[T] {
-	return trie[T]{t.root.put(0, item, is, by)}
+	return trie[T]{t.root.put(0, item.hash(), item, is, by)}
 }
 
 // del is t without what is has hash h and is meant; it has to be there.
@@ -95,7 +95,7 @@ func (n *trieNode[T]) own(by *token) *trieNode[T] {
 	return &trieNode[T]{by, n.itemAt, n.kidAt, slices.Clone(n.items), slices.Clone(n.kids)}
 }
 
-func (n *trieNode[T]) put(shift int, item T, is func(T) bool, by *token) *trieNode[T] {
+func (n *trieNode[T]) put(shift int, h uint64, item T, is func(T) bool, by *token) *trieNode[T] {
 	n = n.own(by)
 	if shift >= trieEnd {
 		if i := slices.IndexFunc(n.items, is); i >= 0 {
@@ -105,12 +105,12 @@ func (n *trieNode[T]) put(shift int, item T, is func(T) bool, by *token) *trieNo
 		}
 		return n
 	}
-	bit := uint32(1) << (item.hash() >> shift & 31)
+	bit := uint32(1) << (h >> shift & 31)
 	at := rank(n.itemAt, bit)
 	switch {
 	case n.kidAt&bit != 0:
 		k := rank(n.kidAt, bit)
-		n.kids[k] = n.kids[k].put(shift+trieBits, item, is, by)
+		n.kids[k] = n.kids[k].put(shift+trieBits, h, item, is, by)
 	case n.itemAt&bit == 0:
 		n.itemAt |= bit
 		n.items = slices.Insert(n.items, at, item)
@@ -118,7 +118,8 @@ func (n *trieNode[T]) put(shift int, item T, is func(T) bool, by *token) *trieNo
 		n.items[at] = item
 	default:
 		var below *trieNode[T]
-		below = below.put(shift+trieBits, n.items[at], is, by).put(shift+trieBits, item, is, by)
+		old := n.items[at]
+		below = below.put(shift+trieBits, old.hash(), old, is, by).put(shift+trieBits, h, item, is, by)
 		n.itemAt &^= bit
 		n.items = slices.Delete(n.items, at, at+1)
 		n.kidAt |= bit

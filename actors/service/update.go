@@ -78,11 +78,7 @@ func (w *edit) meant(m *messages.UpdateEndpoints) ([]*entry, error) {
 	}
 	seen := make(map[*entry]bool, len(m.Keys))
 	for _, k := range m.Keys {
-		p := w.l.at(k)
-		if p == nil {
-			continue
-		}
-		for _, r := range p.all {
+		for r := range w.l.at(k).all {
 			if (k.Owner == "" || k.Owner == r.e.Owner) && !seen[r] {
 				seen[r] = true
 				take(r)

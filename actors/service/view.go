@@ -97,7 +97,7 @@ func (l *live) list() []*messages.Endpoint {
 		if base = base[n:]; found {
 			base = base[1:]
 		}
-		if p := l.place(e.Ip, e.Port, e.Cluster); p != nil {
+		if p := l.place(e.Ip, e.Port, e.Cluster); !p.empty() {
 			all = append(all, p.shown())
 		}
 	}

@@ -15,6 +15,7 @@ const lateTime = 3 * time.Second
 // woken does what is due.
 func woken(s State, in actors.Input) (State, []actors.Effect, error) {
 	w := s.edit(in)
+	w.woken = true
 	if s.live.wake != 0 && w.now-s.live.wake > lateTime.Milliseconds() {
 		w.l.grace = w.now + BeatTimeout.Milliseconds()
 	}
@@ -142,11 +143,11 @@ func renew(s State, in actors.Input, m *messages.RenewEndpoints) (State, []actor
 	answer := &messages.EndpointsRenewed{IntervalMs: make([]int64, len(m.Keys))}
 	for i, k := range m.Keys {
 		p := w.l.at(k)
-		if p == nil {
+		if p.empty() {
 			answer.Unknown = append(answer.Unknown, int32(i))
 			continue
 		}
-		r := p.all[0]
+		r := p.newest
 		if own := p.of(k.Owner); own != nil {
 			r = own
 		}
