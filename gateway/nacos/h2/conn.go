@@ -36,7 +36,6 @@ type conn struct {
 	mu       sync.Mutex
 	idle     sync.Cond // there is less to be written
 	out      []byte
-	spare    []byte
 	flushing bool
 	yielding bool // somebody is about to flush
 	err      error

@@ -16,13 +16,13 @@ func (c *conn) flush() {
 	c.flushing = true
 	for len(c.out) > 0 && c.err == nil {
 		b := c.out
-		c.out, c.spare = c.spare[:0], nil
+		c.out = nil
 		c.mu.Unlock()
 		c.extend()
 		_, err := c.net.Write(b)
 		c.mu.Lock()
-		if cap(b) <= smallBuffer {
-			c.spare = b
+		if cap(b) == bigBuffer {
+			bigBuffers.Put((*[bigBuffer]byte)(b[:bigBuffer]))
 		}
 		if err != nil {
 			c.err = err
@@ -30,11 +30,17 @@ func (c *conn) flush() {
 		}
 		c.idle.Broadcast()
 	}
-	if len(c.out) == 0 {
-		c.out = nil
-	}
 	c.flushing = false
 	c.mu.Unlock()
+}
+
+// room has what is to be written begin in one of the buffers that all connections
+// share: who is idle has none, and a change that thousands hear of makes little
+// garbage. Called under c.mu, before something is appended.
+func (c *conn) room() {
+	if c.out == nil {
+		c.out = bigBuffers.Get().(*[bigBuffer]byte)[:0]
+	}
 }
 
 // extend moves the deadline of writing on, not at every write.
@@ -55,6 +61,7 @@ func (c *conn) message(s *stream, m []byte, last bool) {
 	binary.BigEndian.PutUint32(p[1:], uint32(len(m)))
 	n := prefix + len(m)
 	if len(s.pending) == 0 && n <= maxFrame && n <= s.window && n <= c.window {
+		c.room()
 		c.out = appendHead(c.out, n, frameData, 0, s.id)
 		c.out = append(append(c.out, p[:]...), m...)
 		s.window -= n
@@ -81,6 +88,7 @@ func (c *conn) pump(s *stream) {
 		if n <= 0 {
 			return
 		}
+		c.room()
 		c.out = appendHead(c.out, n, frameData, 0, s.id)
 		c.out = append(c.out, s.pending[:n]...)
 		s.pending = s.pending[n:]
@@ -122,6 +130,7 @@ func (c *conn) put(s *stream, r Reply) {
 	c.mu.Lock()
 	c.calls--
 	if !s.ended && c.err == nil {
+		c.room()
 		c.out = appendResponse(c.out, s.id)
 		c.message(s, r.Bytes(), true)
 	}
