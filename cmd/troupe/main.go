@@ -80,7 +80,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return settingError{err} })
 	root.AddGroup(&cobra.Group{ID: "cloud", Title: "Commands that run a cloud:"})
 	client.Add(root)
-	measure := bench.Command()
+	measure := bench.Command(tuneCollector)
 	measure.GroupID = "cloud"
 	root.AddCommand(devCommand(), nodeCommand(), clusterCommand(), storeCommand(), adminCommand(), measure, versionCommand())
 	return root

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime/metrics"
+	"syscall"
 	"time"
 )
 
@@ -13,17 +14,20 @@ const calmTime = 15 * time.Second
 // A registry never does nothing: its nodes assure each other that connections live,
 // and clients beat. A cloud that takes fewer than calmSteps steps in calmTime is calm
 // all the same, and gives back what is worth it: giving back walks through all that
-// is alive.
+// is alive, and whoever is served meanwhile waits for it. Reads and pushes are no steps:
+// who serves many of them is not calm, which the processors know.
 const (
 	calmSteps = 1000 * uint64(calmTime/time.Second)
-	worth     = 64 << 20 // bytes that a cloud has taken since it last gave back
+	calmWork  = calmTime / 20 // of one processor
+	worth     = 64 << 20      // bytes that a cloud has taken since it last gave back
 )
 
-// activity is what tells two moments apart: steps of actors, actors in memory, and
-// the bytes that the process has from the system.
+// activity is what tells two moments apart: steps of actors, actors in memory, the
+// processor time that was used, and the bytes that the process has from the system.
 type activity struct {
 	steps uint64
 	live  int64
+	work  time.Duration
 	held  uint64
 }
 
@@ -33,7 +37,9 @@ func (a activity) rests(before activity) bool {
 }
 
 // calm says whether little has happened since before.
-func (a activity) calm(before activity) bool { return a.steps-before.steps < calmSteps }
+func (a activity) calm(before activity) bool {
+	return a.steps-before.steps < calmSteps && a.work-before.work < calmWork
+}
 
 // giveBack returns memory to the system whenever the cloud has come to rest:
 // after a load, and again when the actors it has woken have left memory. Go's
@@ -49,7 +55,7 @@ func giveBack(ctx context.Context, now func() activity, release func()) {
 		case <-tick.C:
 		}
 		is := now()
-		if is.rests(last) && !is.rests(given) || is.calm(last) && is.held >= given.held+worth {
+		if is.calm(last) && (is.rests(last) && !is.rests(given) || is.held >= given.held+worth) {
 			release()
 			given = now()
 			given.steps, given.live = is.steps, is.live
@@ -68,4 +74,11 @@ func held() uint64 {
 	}
 	metrics.Read(m)
 	return m[0].Value.Uint64() - m[1].Value.Uint64()
+}
+
+// work is the processor time that this process has used.
+func work() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // it cannot fail for oneself
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -17,6 +17,8 @@ func TestGiveBack(t *testing.T) {
 		"little, and nothing taken":     {activity{steps: calmSteps / 2}, 0},
 		"little, and more taken always": {activity{steps: calmSteps / 2, held: worth / 2}, 5},
 		"much":                          {activity{steps: calmSteps, held: worth}, 0},
+		"work that is no steps":         {activity{work: calmWork, held: worth}, 0},
+		"little such work":              {activity{work: calmWork / 2}, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*calmTime+time.Second)
@@ -24,7 +26,7 @@ func TestGiveBack(t *testing.T) {
 			began, released, looks := time.Now(), 0, activity{steps: 1, live: 1}
 			now := func() activity {
 				n := uint64(time.Since(began) / calmTime)
-				return activity{looks.steps + n*tt.each.steps, looks.live, n * tt.each.held}
+				return activity{looks.steps + n*tt.each.steps, looks.live, time.Duration(n) * tt.each.work, n * tt.each.held}
 			}
 			giveBack(ctx, now, func() { released++ })
 			if released != tt.want {

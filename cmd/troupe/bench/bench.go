@@ -102,8 +102,9 @@ var clusterParts = []part{
 	{"the cost of growing", growth},
 }
 
-// Command is `troupe bench`.
-func Command() *cobra.Command {
+// Command is `troupe bench`. Collect has a process collect its garbage as a node does,
+// until the context ends.
+func Command(collect func(context.Context)) *cobra.Command {
 	var s settings
 	c := &cobra.Command{
 		Use: "bench", Short: "Measure a cloud on this machine, over loopback", Args: cobra.NoArgs,
@@ -115,7 +116,7 @@ func Command() *cobra.Command {
 			"or the one on the PATH. TROUPE_PPROF reaches the first node.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
 	}
-	c.AddCommand(endpointsCommand(), reverseProxyCommand())
+	c.AddCommand(endpointsCommand(collect), reverseProxyCommand())
 	f := c.Flags()
 	f.IntVar(&s.servers, "servers", 20000, "servers to create")
 	f.IntVar(&s.hosts, "hosts", 200, "hosts to simulate")

@@ -11,7 +11,7 @@ import (
 )
 
 // usage is processor time since the machine, the cloud and this benchmark began.
-type usage struct{ all, free, cloud, client time.Duration }
+type usage struct{ all, free, stolen, cloud, client time.Duration }
 
 // usage reads what the processors did. Without /proc there is none.
 func (r *run) usage() (u usage) {
@@ -30,6 +30,8 @@ func (r *run) usage() (u usage) {
 		ticks := time.Duration(n) * time.Second / clockTicks
 		if u.all += ticks; i == 4 || i == 5 {
 			u.free += ticks
+		} else if i == 8 {
+			u.stolen = ticks
 		}
 	}
 	var self syscall.Rusage
@@ -49,7 +51,8 @@ func (r *run) usage() (u usage) {
 
 // others says how much of the machine was neither free nor ours since before:
 // other processes, the kernel's own work, and what the hypervisor gave to other
-// machines. A rate that was measured beside others says little.
+// machines, which it tells by itself: then everything stands still for a tenth of a
+// second or so. A rate that was measured beside others says little.
 func (r *run) others(before usage) string {
 	now := r.usage()
 	all := now.all - before.all
@@ -57,7 +60,11 @@ func (r *run) others(before usage) string {
 		return ""
 	}
 	busy := all - (now.free - before.free) - (now.cloud - before.cloud) - (now.client - before.client)
-	return fmt.Sprintf("others had %d %% of the machine", max(0, 100*busy/all))
+	said := fmt.Sprintf("others had %d %% of the machine", max(0, 100*busy/all))
+	if stolen := now.stolen - before.stolen; stolen > 0 {
+		said += fmt.Sprintf(", the hypervisor %.1f %% of it", 100*float64(stolen)/float64(all))
+	}
+	return said
 }
 
 // each says what one of n requests since before has cost in processor time, of

@@ -22,7 +22,7 @@ const (
 	registryServices = 4096  // that instances are registered in
 	listedServices   = 256   // that are listed
 	subscribers      = 1000  // to one service
-	changes          = 100   // of it
+	changes          = 300   // of it: a hundredth of them is more than one
 	listeners        = 10000 // to one key, by long polls
 	crowd            = 10000 // connections of gRPC
 	crowdInstances   = 10    // of each

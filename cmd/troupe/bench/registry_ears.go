@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 type ears struct {
 	poll int
 	kind string // of what they listen for
+	gc   int    // the percentage that is set again at the end
 	wg   sync.WaitGroup
 
 	mu     sync.Mutex
@@ -53,6 +55,9 @@ type pushed struct {
 const (
 	earBuffer = 64 << 10 // read at once
 	earEvents = 256      // connections that are looked at at once
+	// earGarbage lets garbage gather meanwhile, in percent of what is alive: a thousand
+	// clients with processors of their own would not all stop together to collect it.
+	earGarbage = 1000
 )
 
 // newEars listens on all of them for what is of a kind; nothing else may be done on
@@ -63,7 +68,7 @@ func newEars(clients []*client, kind string) (*ears, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &ears{poll: poll, kind: kind, all: map[int32]*ear{}, enough: make(chan struct{}, 1)}
+	e := &ears{poll: poll, kind: kind, all: map[int32]*ear{}, enough: make(chan struct{}, 1), gc: debug.SetGCPercent(earGarbage)}
 	for _, c := range clients {
 		if err := e.listen(c); err != nil {
 			e.close()
@@ -141,6 +146,7 @@ func (e *ears) close() {
 	e.mu.Unlock()
 	e.wg.Wait()
 	_ = unix.Close(e.poll)
+	debug.SetGCPercent(e.gc)
 }
 
 // hear reads until all connections have ended.

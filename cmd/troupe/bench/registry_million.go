@@ -77,11 +77,12 @@ func million(r *run) error {
 }
 
 // endpointsCommand is the process with the endpoints.
-func endpointsCommand() *cobra.Command {
+func endpointsCommand(collect func(context.Context)) *cobra.Command {
 	var dir string
 	c := &cobra.Command{
 		Use: "endpoints", Short: "Hold a million endpoints, and say what they cost", Args: cobra.NoArgs, Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			collect(cmd.Context())
 			got, err := holdMillion(cmd.Context(), dir)
 			if err != nil {
 				return err
