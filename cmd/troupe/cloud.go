@@ -192,7 +192,7 @@ func (c *cloud) giveBackMemory() {
 		defer close(done)
 		giveBack(ctx, func() activity {
 			s := c.client.Stats()
-			a := activity{steps: s.Steps, held: held()}
+			a := activity{steps: s.Steps, work: work(), held: held()}
 			for _, n := range s.Actors {
 				a.live += n
 			}

@@ -12,18 +12,20 @@ import (
 // A control plane lives on little memory and makes much garbage: at Go's default
 // a live heap of 15 MB is collected every 15 MB, and a fifth of the processor
 // goes into that. So at least gcHeadroom bytes of garbage may gather between two
-// collections, and beside it half of what is alive. What a load has taken is
-// given back when it is over (giveBack).
+// collections, and beside it a share of what is alive: half of it, of a large heap
+// less, for memory is what it lacks. What a load has taken is given back when it is
+// over (giveBack).
 //
 // Go begins a collection as late as it can, and has everybody who allocates help
 // so that it ends in time. While the one actor helps for whom all others wait,
 // nothing goes on, and so a request in a hundred takes a tenth of a second. Our
-// collections begin earlier: at least gcRunway bytes, and beside it half of what
-// is alive, may be allocated while one goes on. Go's own is the last resort.
+// collections begin earlier: at least gcRunway bytes, and beside it that share again,
+// may be allocated while one goes on. Go's own is the last resort.
 const (
 	gcHeadroom = 256 << 20
 	gcRunway   = 128 << 20
-	gcPercent  = 100 // the two halves
+	gcPercent  = 100       // two halves
+	gcShare    = 128 << 20 // what half of what is alive counts at most, until an eighth is more
 	// gcMaxPercent bounds what follows from them where next to nothing is alive:
 	// Go takes that for 4 MB.
 	gcMaxPercent = 10_000
@@ -57,8 +59,15 @@ func tuneCollector(ctx context.Context) {
 // percentFor is the GOGC at which Go collects when headroom and runway are used
 // up, for a heap of which so many bytes are alive.
 func percentFor(live uint64) int {
-	return gcPercent + int(min((gcHeadroom+gcRunway)*100/max(live, 1), gcMaxPercent))
+	least := int(min((gcHeadroom+gcRunway)*100/max(live, 1), gcMaxPercent))
+	if live <= 2*gcShare {
+		return gcPercent + least
+	}
+	return int(2*share(live)*100/live) + least
 }
+
+// share is what may gather beside the least, for a heap of which so many bytes are alive.
+func share(live uint64) uint64 { return max(min(live/2, gcShare), live/8) }
 
 // heap is what tells when to collect, in bytes.
 type heap struct {
@@ -82,7 +91,7 @@ func (h heap) look(m []metrics.Sample) heap {
 
 // room is how much may be allocated until a collection should begin.
 func (h heap) room() uint64 {
-	may, gathered := gcHeadroom+h.live/2, h.allocs-h.atCycle
+	may, gathered := gcHeadroom+share(h.live), h.allocs-h.atCycle
 	return may - min(may, gathered)
 }
 

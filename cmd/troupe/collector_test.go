@@ -12,7 +12,9 @@ func TestPercentFor(t *testing.T) {
 	}{
 		"nothing is alive yet":          {0, gcPercent + gcMaxPercent},
 		"a small heap has the headroom": {16 << 20, gcPercent + 2400},
-		"a large one half of itself":    {384 << 20, gcPercent + 100},
+		"a large one half of itself":    {256 << 20, gcPercent + 150},
+		"a very large one a share":      {640 << 20, 40 + 60},
+		"which is an eighth at least":   {3072 << 20, 25 + 12},
 	} {
 		if got := percentFor(tt.live); got != tt.want {
 			t.Errorf("%s: got %d, want %d", name, got, tt.want)
@@ -28,6 +30,8 @@ func TestHeapRoom(t *testing.T) {
 	}{
 		"nothing yet":               {heap{}, 256 * mb},
 		"just collected":            {heap{live: 100 * mb, allocs: 900 * mb, atCycle: 900 * mb}, 306 * mb},
+		"of a large heap":           {heap{live: 800 * mb, allocs: 900 * mb, atCycle: 900 * mb}, 384 * mb},
+		"of a very large one":       {heap{live: 2048 * mb, allocs: 900 * mb, atCycle: 900 * mb}, 512 * mb},
 		"some garbage has gathered": {heap{live: 100 * mb, allocs: 1000 * mb, atCycle: 900 * mb}, 206 * mb},
 		"only the runway is left":   {heap{live: 100 * mb, allocs: 1206 * mb, atCycle: 900 * mb}, 0},
 		"not even that":             {heap{live: 100 * mb, allocs: 1400 * mb, atCycle: 900 * mb}, 0},
