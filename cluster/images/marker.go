@@ -14,6 +14,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/cluster/store"
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/durable"
 )
 
 // markerFile says in a shared folder whose it is.
@@ -127,8 +128,8 @@ func readOrMark(dir, cluster string, mayMark bool) (m marker, made bool, err err
 	if made = err == nil; err != nil && !errors.Is(err, fs.ErrExist) {
 		return m, false, sharedError(err)
 	}
-	if err := syncDir(dir); err != nil {
-		return m, made, err
+	if err := durable.SyncDir(dir); err != nil {
+		return m, made, sharedError(err)
 	}
 	m, err = readMarker(path)
 	return m, made, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/drivers/blobs"
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/durable"
 )
 
 // Names and modes of a shared folder's files.
@@ -93,7 +94,10 @@ func (b *sharedBackend) write(ctx context.Context, st *blobs.Staged) (err error)
 	if err := os.Rename(f.Name(), path); err != nil {
 		return sharedError(err)
 	}
-	return syncDir(b.dir)
+	if err := durable.SyncDir(b.dir); err != nil {
+		return sharedError(err)
+	}
+	return nil
 }
 
 // has says whether a content is there, by its size: what has its name was whole.
@@ -199,16 +203,4 @@ func copyAll(ctx context.Context, to *os.File, from io.Reader) error {
 			return err
 		}
 	}
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return sharedError(err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return sharedError(err)
-	}
-	return nil
 }

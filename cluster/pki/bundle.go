@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/durable"
 )
 
 // PEM is what the files hold.
@@ -108,21 +109,21 @@ func (b *bundle) write(f Files, before *bundle) error {
 	if err := f.makeDir(); err != nil {
 		return err
 	}
-	if err := writeFile(f.Key, keys, secretMode); err != nil {
+	if err := durable.Replace(f.Key, keys, secretMode); err != nil {
 		return err
 	}
 	if before == nil {
-		if err := writeFile(f.CA, b.pem.CA, publicMode); err != nil {
+		if err := durable.Replace(f.CA, b.pem.CA, publicMode); err != nil {
 			return err
 		}
 	}
-	if err := writeFile(f.Cert, b.pem.Cert, publicMode); err != nil {
+	if err := durable.Replace(f.Cert, b.pem.Cert, publicMode); err != nil {
 		return err
 	}
 	if before == nil {
 		return nil
 	}
-	return writeFile(f.Key, b.pem.Key, secretMode)
+	return durable.Replace(f.Key, b.pem.Key, secretMode)
 }
 
 // renewAt is when two thirds of the certificate's life are over.

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/durable"
 )
 
 // JoinConfig says who wants to join.
@@ -135,7 +136,7 @@ func (c JoinConfig) pendingKey() (*ecdsa.PrivateKey, error) {
 	if err := c.Files.makeDir(); err != nil {
 		return nil, err
 	}
-	return key, writeFile(c.Files.Key, raw, secretMode)
+	return key, durable.Replace(c.Files.Key, raw, secretMode)
 }
 
 func (c JoinConfig) ask(ctx context.Context, t Token, address string, key *ecdsa.PrivateKey) (*messages.JoinAnswer, error) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/durable"
 )
 
 const (
@@ -104,7 +105,7 @@ func (k *ClusterKey) write(f Files) error {
 	if err := f.makeDir(); err != nil {
 		return err
 	}
-	return writeFile(f.ClusterKey, []byte(hex.EncodeToString(k.secret)+"\n"), secretMode)
+	return durable.Replace(f.ClusterKey, []byte(hex.EncodeToString(k.secret)+"\n"), secretMode)
 }
 
 // seal encrypts plain for the store's key name: AES-256-GCM, with the key's id

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/troupe-cloud/troupe/messages/durable"
 )
 
 // epochFile counts the starts of a cloud that is one process: each drives its
@@ -21,15 +23,10 @@ func nextEpoch(dir string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
+	if err := durable.Replace(path, fmt.Appendln(nil, last+1), 0o600); err != nil {
 		return 0, err
 	}
-	_, err = fmt.Fprintln(f, last+1)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return 0, err
-	}
-	return last + 1, os.Rename(f.Name(), path)
+	return last + 1, nil
 }
 
 // readEpoch is the last one that was used; 0 if none was. A file with something

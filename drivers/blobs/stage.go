@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/durable"
 )
 
 // chunkBytes is how much of an upload is in memory at once.
@@ -159,7 +160,7 @@ func (s *Store) install(f *os.File, name string, size int64) error {
 	if err := os.Rename(f.Name(), filepath.Join(s.dir, name)); err != nil {
 		return full(err)
 	}
-	if err := syncDir(s.dir); err != nil {
+	if err := durable.SyncDir(s.dir); err != nil {
 		return full(err)
 	}
 	c := s.contents[name]
@@ -169,13 +170,4 @@ func (s *Store) install(f *os.File, name string, size int64) error {
 	}
 	c.size, c.used, c.touched = size, time.Now(), time.Now()
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/cluster/store"
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/durable"
 )
 
 // The journal is two files that take turns. A segment is what is written to one
@@ -55,7 +56,7 @@ func (j *journal) begin(segment uint64) error {
 	if f := &j.files[segment%2]; *f == nil {
 		opened, err := os.OpenFile(journalPath(j.path, segment), os.O_RDWR|os.O_CREATE, fileMode)
 		if err == nil {
-			err = syncFolder(j.path) // else the file may be gone after a power cut
+			err = durable.SyncDir(filepath.Dir(j.path)) // else the file may be gone after a power cut
 		}
 		if err != nil {
 			return err
@@ -64,14 +65,6 @@ func (j *journal) begin(segment uint64) error {
 	}
 	j.segment, j.offset = segment, 0
 	return nil
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // write is one write with its revision, as the journal has it.

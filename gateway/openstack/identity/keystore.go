@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/messages/durable"
 )
 
 // KeyStore keeps one secret value that several gateways may share: a file on a
@@ -55,8 +56,11 @@ func (f fileStore) Save(ctx context.Context, value []byte, revision uint64) erro
 	if is != revision {
 		return fmt.Errorf("%s has been written by somebody else: %w", string(f), messages.Conflict)
 	}
-	return writePrivate(string(f), value)
+	return durable.Replace(string(f), value, privateMode)
 }
+
+// privateMode is that of a file that only its owner may read.
+const privateMode = 0o600
 
 // readPrivate reads a file that nobody but its owner may read.
 func readPrivate(path string) ([]byte, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/actors/directory"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/messages/durable"
 )
 
 // The files that tell people and programs how to log in.
@@ -64,7 +65,7 @@ func (s Setup) write(c *Credentials) (*Credentials, error) {
 		if old, err := readPrivate(path); err == nil && bytes.Equal(old, f.content) {
 			continue
 		}
-		if err := writePrivate(path, f.content); err != nil {
+		if err := durable.Replace(path, f.content, privateMode); err != nil {
 			return nil, err
 		}
 	}
