@@ -70,28 +70,10 @@ var faults = []fault{
 		})
 	}},
 	{"what a node sends to the other nodes is lost", func(ctx context.Context, c *cloud, dice *rand.Rand, scale time.Duration) error {
-		n := c.anyNode(dice)
-		return c.cut(ctx, between(dice, scale, 4*scale), func() error {
-			var all []error
-			for _, other := range c.nodes {
-				if other != n {
-					all = append(all, c.lab.CutOneWay(n.Host, other.Host))
-				}
-			}
-			return errors.Join(all...)
-		})
+		return c.cutOneWay(ctx, dice, scale, func(n, other *machine) error { return c.lab.CutOneWay(n.Host, other.Host) })
 	}},
 	{"what the other nodes send to a node is lost", func(ctx context.Context, c *cloud, dice *rand.Rand, scale time.Duration) error {
-		n := c.anyNode(dice)
-		return c.cut(ctx, between(dice, scale, 4*scale), func() error {
-			var all []error
-			for _, other := range c.nodes {
-				if other != n {
-					all = append(all, c.lab.CutOneWay(other.Host, n.Host))
-				}
-			}
-			return errors.Join(all...)
-		})
+		return c.cutOneWay(ctx, dice, scale, func(n, other *machine) error { return c.lab.CutOneWay(other.Host, n.Host) })
 	}},
 	{"Consul's leader is killed", func(ctx context.Context, c *cloud, dice *rand.Rand, scale time.Duration) error {
 		leader, err := c.leader(ctx)
@@ -156,6 +138,20 @@ func (c *cloud) cut(ctx context.Context, d time.Duration, do func() error) error
 	err := do()
 	sleep(ctx, d)
 	return errors.Join(err, c.lab.Heal())
+}
+
+// cutOneWay has cut take away what goes one way between some node and each other one.
+func (c *cloud) cutOneWay(ctx context.Context, dice *rand.Rand, scale time.Duration, cut func(n, other *machine) error) error {
+	n := c.anyNode(dice)
+	return c.cut(ctx, between(dice, scale, 4*scale), func() error {
+		var all []error
+		for _, other := range c.nodes {
+			if other != n {
+				all = append(all, cut(n, other))
+			}
+		}
+		return errors.Join(all...)
+	})
 }
 
 func (c *cloud) restartConsul(ctx context.Context, down time.Duration) error {

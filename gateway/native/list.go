@@ -55,7 +55,7 @@ func (l list[T]) read(ctx context.Context, p page) (found []T, next string, err 
 	}
 	last := ""
 	for _, prefix := range l.prefixes[from:] {
-		err := each(ctx, l.cloud, cluster.Page{Prefix: prefix, After: p.after, Limit: min(scanChunk, limit+1)}, func(e actors.Entry) (bool, error) {
+		err := order.EachFrom(ctx, l.cloud, cluster.Page{Prefix: prefix, After: p.after, Limit: min(scanChunk, limit+1)}, func(e actors.Entry) (bool, error) {
 			v, err := order.Read(e, l.empty())
 			if err != nil {
 				return false, err
@@ -76,25 +76,6 @@ func (l list[T]) read(ctx context.Context, p page) (found []T, next string, err 
 		p.after = ""
 	}
 	return found, "", nil
-}
-
-// each visits the entries from a page on.
-func each(ctx context.Context, cloud order.Cloud, page cluster.Page, visit func(actors.Entry) (bool, error)) error {
-	for {
-		entries, more, err := cloud.List(ctx, page)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if on, err := visit(e); err != nil || !on {
-				return err
-			}
-		}
-		if !more || len(entries) == 0 {
-			return nil
-		}
-		page.After = entries[len(entries)-1].Key
-	}
 }
 
 // one is the id of the thing with that id or name. What is in no list may still

@@ -69,7 +69,11 @@ func shown(s string) string {
 // Each calls visit with every index entry below prefix, in order, until visit
 // says it has enough.
 func Each(ctx context.Context, cloud Cloud, prefix string, visit func(actors.Entry) (more bool, err error)) error {
-	page := cluster.Page{Prefix: prefix}
+	return EachFrom(ctx, cloud, cluster.Page{Prefix: prefix}, visit)
+}
+
+// EachFrom is Each from a page on.
+func EachFrom(ctx context.Context, cloud Cloud, page cluster.Page, visit func(actors.Entry) (more bool, err error)) error {
 	for {
 		entries, more, err := cloud.List(ctx, page)
 		if err != nil {

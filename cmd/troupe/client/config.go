@@ -25,14 +25,9 @@ var configColumns = []column[nacos.Config]{
 }
 
 func (r *registryApp) configCommand() *cobra.Command {
-	c := r.app.group("config", "Configurations: get, set, list, remove, watch, history, diff, rollback, import, export",
+	return r.commands("config", "Configurations: get, set, list, remove, watch, history, diff, rollback, import, export",
 		r.configGet(), r.configSet(), r.configList(), r.configRemove(), r.configWatch(), r.configHistory(), r.configDiff(),
 		r.configRollback(), r.configImport(), r.configExport())
-	c.Long = "Configurations of the registry. Every server that speaks Nacos' HTTP API, 1.x to 3.x, will do.\n\n" + credentialsHelp
-	for _, below := range c.Commands() {
-		below.PreRunE = r.checkOutput
-	}
-	return c
 }
 
 func (r *registryApp) configGet() *cobra.Command {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,6 +65,18 @@ const credentialsHelp = "Where the registry is, is said by --server or TROUPE_RE
 	"that of the cloud in run, or " + defaultServer + ".\n\n" +
 	"Who logs in is said by flags or variables; else, if the server is on the machine of the cloud that they\n" +
 	"are about, by OS_USERNAME and OS_PASSWORD of an openrc, or by credentials.json in the folder of a cloud."
+
+// commands is a group of commands about what the registry keeps; short begins with
+// what that is.
+func (r *registryApp) commands(name, short string, below ...*cobra.Command) *cobra.Command {
+	c := r.app.group(name, short, below...)
+	what, _, _ := strings.Cut(short, " ")
+	c.Long = what + " of the registry. Every server that speaks Nacos' HTTP API, 1.x to 3.x, will do.\n\n" + credentialsHelp
+	for _, b := range below {
+		b.PreRunE = r.checkOutput
+	}
+	return c
+}
 
 // registry is a client of the server.
 func (r *registryApp) registry() (*nacos.Client, error) {

@@ -52,13 +52,8 @@ func metadata(m map[string]string) string {
 }
 
 func (r *registryApp) serviceCommand() *cobra.Command {
-	c := r.app.group("service", "Services of the registry: list, show, register, watch",
+	return r.commands("service", "Services of the registry: list, show, register, watch",
 		r.serviceList(), r.serviceShow(), r.serviceRegister(), r.serviceWatch())
-	c.Long = "Services of the registry. Every server that speaks Nacos' HTTP API, 1.x to 3.x, will do.\n\n" + credentialsHelp
-	for _, below := range c.Commands() {
-		below.PreRunE = r.checkOutput
-	}
-	return c
 }
 
 func (r *registryApp) serviceList() *cobra.Command {

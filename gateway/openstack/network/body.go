@@ -90,12 +90,25 @@ func parseItem[T any](raw json.RawMessage) (item T, err error) {
 		strings.ReplaceAll(strings.TrimPrefix(err.Error(), "json: unknown field "), `"`, "'"), messages.Invalid)
 }
 
-// created answers 201 with what was made, in bulk or not.
-func created(name string, items []item, bulk bool) api.Response {
-	if bulk {
-		return api.Response{Status: 201, Body: item{name + "s": items}}
+// create makes what the body says, one thing of that name or several, in the scope of
+// the caller, and answers 201. make is makeAll's.
+func create[B any](r *api.Request, name string, make func(scope string, b B) (made item, undo func(), err error)) (api.Response, error) {
+	bodies, bulk, err := decode[B](r, name)
+	if err != nil {
+		return api.Response{}, err
 	}
-	return api.Response{Status: 201, Body: item{name: items[0]}}
+	s, err := scope(r)
+	if err != nil {
+		return api.Response{}, err
+	}
+	made, err := makeAll(bodies, func(b B) (item, func(), error) { return make(s, b) })
+	if err != nil {
+		return api.Response{}, err
+	}
+	if bulk {
+		return api.Response{Status: 201, Body: item{name + "s": made}}, nil
+	}
+	return api.Response{Status: 201, Body: item{name: made[0]}}, nil
 }
 
 // makeAll makes every one of bodies, or none: when one is refused, those before

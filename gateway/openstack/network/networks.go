@@ -35,25 +35,13 @@ func (b networkBody) check() error {
 }
 
 func (a *API) createNetwork(r *api.Request) (api.Response, error) {
-	bodies, bulk, err := decode[networkBody](r, "network")
-	if err != nil {
-		return api.Response{}, err
-	}
-	s, err := scope(r)
-	if err != nil {
-		return api.Response{}, err
-	}
-	made, err := makeAll(bodies, func(b networkBody) (item, func(), error) {
+	return create(r, "network", func(s string, b networkBody) (item, func(), error) {
 		v, err := a.newNetwork(r, s, b)
 		if err != nil {
 			return nil, nil, err
 		}
 		return renderNetwork(v), a.undo(r, v.Id, &messages.DeleteNetwork{}), nil
 	})
-	if err != nil {
-		return api.Response{}, err
-	}
-	return created("network", made, bulk), nil
 }
 
 func (a *API) newNetwork(r *api.Request, scope string, b networkBody) (*messages.NetworkView, error) {

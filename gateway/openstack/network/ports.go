@@ -59,25 +59,13 @@ func (b portBody) check(r *api.Request) error {
 }
 
 func (a *API) createPort(r *api.Request) (api.Response, error) {
-	bodies, bulk, err := decode[portBody](r, "port")
-	if err != nil {
-		return api.Response{}, err
-	}
-	s, err := scope(r)
-	if err != nil {
-		return api.Response{}, err
-	}
-	made, err := makeAll(bodies, func(b portBody) (item, func(), error) {
+	return create(r, "port", func(s string, b portBody) (item, func(), error) {
 		v, err := a.newPort(r, s, b)
 		if err != nil {
 			return nil, nil, err
 		}
 		return renderPort(v), a.undo(r, v.Port.NetworkId, &messages.DeletePort{PortId: v.Port.Id}), nil
 	})
-	if err != nil {
-		return api.Response{}, err
-	}
-	return created("port", made, bulk), nil
 }
 
 func (a *API) newPort(r *api.Request, scope string, b portBody) (*messages.PortView, error) {

@@ -51,15 +51,7 @@ func (b subnetBody) check() error {
 }
 
 func (a *API) createSubnet(r *api.Request) (api.Response, error) {
-	bodies, bulk, err := decode[subnetBody](r, "subnet")
-	if err != nil {
-		return api.Response{}, err
-	}
-	s, err := scope(r)
-	if err != nil {
-		return api.Response{}, err
-	}
-	made, err := makeAll(bodies, func(b subnetBody) (item, func(), error) {
+	return create(r, "subnet", func(s string, b subnetBody) (item, func(), error) {
 		sub, err := newSubnet(b)
 		if err != nil {
 			return nil, nil, err
@@ -71,10 +63,6 @@ func (a *API) createSubnet(r *api.Request) (api.Response, error) {
 		it, err := subnetOf(v, sub.Id)
 		return it, a.undo(r, v.Id, &messages.DeleteSubnet{SubnetId: sub.Id}), err
 	})
-	if err != nil {
-		return api.Response{}, err
-	}
-	return created("subnet", made, bulk), nil
 }
 
 func newSubnet(b subnetBody) (*messages.Subnet, error) {
