@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/troupe-cloud/troupe/actors"
+	"github.com/troupe-cloud/troupe/cluster/store"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -166,11 +168,44 @@ func (c *Client) List(ctx context.Context, p Page) (entries []actors.Entry, more
 	if err != nil {
 		return nil, false, err
 	}
-	entries = make([]actors.Entry, len(items))
+	return entriesOf(items), more, nil
+}
+
+// ListAll reads all index entries below several prefixes, of which none begins with
+// another, in the order of their keys. In a store across a network that is one journey
+// where there are few; there they are as of one moment, too. It holds what List does.
+func (c *Client) ListAll(ctx context.Context, prefixes ...string) (entries []actors.Entry, err error) {
+	if s, ok := c.node.store.(store.Gatherer); ok {
+		keys := make([]string, len(prefixes))
+		for i, p := range prefixes {
+			keys[i] = indexPrefix + p
+		}
+		items, whole, err := s.ListAll(ctx, keys...)
+		if err != nil || whole {
+			return entriesOf(items), err
+		}
+	}
+	for _, p := range slices.Sorted(slices.Values(prefixes)) {
+		page := Page{Prefix: p}
+		for more := true; more; {
+			var some []actors.Entry
+			if some, more, err = c.List(ctx, page); err != nil {
+				return nil, err
+			}
+			if entries = append(entries, some...); len(some) > 0 {
+				page.After = some[len(some)-1].Key
+			}
+		}
+	}
+	return entries, nil
+}
+
+func entriesOf(items []store.Item) []actors.Entry {
+	entries := make([]actors.Entry, len(items))
 	for i, item := range items {
 		entries[i] = actors.Entry{Key: strings.TrimPrefix(item.Key, indexPrefix), Value: item.Value}
 	}
-	return entries, more, nil
+	return entries
 }
 
 const indexPrefix = "index/"

@@ -108,6 +108,14 @@ type Loader interface {
 	Load(ctx context.Context, key, prefix string) (items []Item, whole bool, err error)
 }
 
+// Gatherer is a Store in which a list is a journey, and several can be one.
+type Gatherer interface {
+	// ListAll returns the items whose keys begin with any of the prefixes, of which none
+	// may begin with another, in order, all as of one moment that sees every Commit which
+	// returned before. Not whole: it is too much for one answer, and nothing is returned.
+	ListAll(ctx context.Context, prefixes ...string) (items []Item, whole bool, err error)
+}
+
 // Submitter is a Store that can commit without a goroutine that waits for it.
 // Done is called once with what Commit would have returned, on any goroutine,
 // and must not block. Submit waits only while the store's queue is full.

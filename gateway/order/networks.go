@@ -3,7 +3,6 @@ package order
 import (
 	"cmp"
 	"context"
-	"sync"
 
 	"github.com/google/uuid"
 
@@ -46,35 +45,44 @@ func (d Desk) Networks(ctx context.Context, ordered []Interface, count int) ([]*
 // OnlyNetwork is the network that the project may use, if there is exactly one;
 // nil if there is none, Conflict if there are several.
 func (d Desk) OnlyNetwork(ctx context.Context) (*messages.NetworkView, error) {
-	var shared only
-	var failed error
-	var beside sync.WaitGroup // both at once, for over Consul a list is a journey
-	beside.Go(func() { failed = shared.among(ctx, d.Cloud, network.IndexShared) })
-	var own only
-	err := own.among(ctx, d.Cloud, network.IndexProject(d.Project))
-	if beside.Wait(); err != nil || failed != nil {
-		return nil, cmp.Or(err, failed)
+	entries, err := below(ctx, d.Cloud, network.IndexProject(d.Project), network.IndexShared)
+	if err != nil {
+		return nil, err
 	}
-	if shared.found != nil {
-		if err := own.see(shared.found); err != nil {
+	var one only
+	for _, e := range entries {
+		n, err := Read(e, &messages.NetworkView{})
+		if err == nil {
+			err = one.see(n)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
-	return own.found, nil
+	return one.found, nil
+}
+
+// gatherer is a Cloud in which several lists are one journey, as in a *cluster.Client.
+type gatherer interface {
+	ListAll(ctx context.Context, prefixes ...string) ([]actors.Entry, error)
+}
+
+// below are all index entries below some prefixes.
+func below(ctx context.Context, cloud Cloud, prefixes ...string) (entries []actors.Entry, err error) {
+	if g, ok := cloud.(gatherer); ok {
+		return g.ListAll(ctx, prefixes...)
+	}
+	for _, p := range prefixes {
+		err = cmp.Or(err, Each(ctx, cloud, p, func(e actors.Entry) (bool, error) {
+			entries = append(entries, e)
+			return true, nil
+		}))
+	}
+	return entries, err
 }
 
 // only is a network that is not yet one of several.
 type only struct{ found *messages.NetworkView }
-
-func (o *only) among(ctx context.Context, cloud Cloud, prefix string) error {
-	return Each(ctx, cloud, prefix, func(e actors.Entry) (bool, error) {
-		n, err := Read(e, &messages.NetworkView{})
-		if err == nil {
-			err = o.see(n)
-		}
-		return err == nil, err
-	})
-}
 
 func (o *only) see(n *messages.NetworkView) error {
 	switch {

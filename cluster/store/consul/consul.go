@@ -112,6 +112,7 @@ var (
 	_ store.Submitter = (*Store)(nil)
 	_ store.Sized     = (*Store)(nil)
 	_ store.Loader    = (*Store)(nil)
+	_ store.Gatherer  = (*Store)(nil)
 	_ store.Watcher   = (*Store)(nil)
 )
 

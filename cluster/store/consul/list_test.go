@@ -112,3 +112,35 @@ func BenchmarkList(b *testing.B) {
 		}
 	})
 }
+
+// TestListAll: several folders at once are what they are one by one, in order; what is
+// too much for one answer is not whole.
+func TestListAll(t *testing.T) {
+	config := consul.Config{Address: sharedConsul(t).Addr(), Prefix: folder()}
+	s, model := open(t, config), mem.New()
+	fill(t, 2*consul.SplitAt, s, model)
+	for _, prefixes := range [][]string{{}, {"none"}, {"index/p2/"}, {"index/p2/", "index//", "none"}, {"index/p2/a", "index/p2/b"}} {
+		var want []store.Item
+		for _, p := range slices.Sorted(slices.Values(prefixes)) {
+			want = append(want, all(t, model, p, 1000)...)
+		}
+		for range 2 {
+			got, whole, err := s.ListAll(t.Context(), prefixes...)
+			if err != nil || !whole {
+				t.Fatalf("%q: whole %v, %v", prefixes, whole, err)
+			}
+			compare(t, fmt.Sprintf("%q", prefixes), got, want)
+		}
+	}
+	for range 2 {
+		if got, whole, err := s.ListAll(t.Context(), "index/p1/", "none"); err != nil || whole || got != nil {
+			t.Errorf("a large folder: %d items, whole %v, %v", len(got), whole, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.ListAll(t.Context(), "none"); err != store.ErrClosed {
+		t.Errorf("when it is closed: %v", err)
+	}
+}
