@@ -6,7 +6,6 @@ package sim
 
 import (
 	"bytes"
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/actors"
-	"github.com/troupe-cloud/troupe/actors/host"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -43,19 +41,6 @@ var Hostile = Faults{
 type stored struct {
 	value []byte
 	rev   uint64
-}
-
-type activation struct {
-	ref      actors.Ref
-	state    actors.State
-	rev      uint64
-	deferred map[string][]func(actors.Message, error)
-	alarm    time.Time // when it is woken; zero: not at all
-	unread   bool      // it began with nothing, and no commit has proved yet that this was right
-
-	// Of a host: the epoch of the node it lives on, if that is the one that drives
-	// its hypervisor; 0: it is in exile.
-	epoch uint64
 }
 
 // World is one cloud with its weather.
@@ -105,45 +90,6 @@ func New(seed uint64, kinds []actors.Kind, n int, f Faults) *World {
 	return w
 }
 
-type event struct {
-	at  time.Duration
-	seq uint64
-	do  func()
-}
-
-type eventHeap []event
-
-func (h eventHeap) Len() int { return len(h) }
-func (h eventHeap) Less(i, j int) bool {
-	return h[i].at < h[j].at || (h[i].at == h[j].at && h[i].seq < h[j].seq)
-}
-func (h eventHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *eventHeap) Push(x any)   { *h = append(*h, x.(event)) }
-func (h *eventHeap) Pop() any {
-	old := *h
-	e := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return e
-}
-
-func (w *World) after(d time.Duration, do func()) {
-	w.seq++
-	heap.Push(&w.events, event{w.now + d, w.seq, do})
-}
-
-func (w *World) chance(p float64) bool { return !w.calm && w.rng.Float64() < p }
-
-func (w *World) delay() time.Duration {
-	if w.calm {
-		return time.Millisecond
-	}
-	// Mostly quick, sometimes long: that is what reorders messages.
-	if w.rng.IntN(8) > 0 {
-		return time.Duration(w.rng.Int64N(int64(20 * time.Millisecond)))
-	}
-	return time.Duration(w.rng.Int64N(int64(w.faults.MaxDelay) + 1))
-}
-
 func (w *World) logf(format string, args ...any) {
 	if len(w.trace) >= 4000 {
 		w.trace = w.trace[1:]
@@ -185,80 +131,6 @@ func (w *World) deliver(to actors.Ref, m actors.Message, reply func(actors.Messa
 		return
 	}
 	w.handle(a, m, reply)
-}
-
-func (w *World) activate(to actors.Ref, m actors.Message) *activation {
-	if live := w.acts[to]; len(live) > 0 && !w.chance(w.faults.Second) {
-		return live[w.rng.IntN(len(live))]
-	}
-	if kind := w.kinds[to.Kind]; kind != nil && kind.Makes(m) && w.rng.IntN(4) > 0 { // one in four is asked again, and reads
-		return w.begin(to, kind)
-	}
-	return w.activation(to)
-}
-
-// begin makes an activation that reads nothing, because of the message that is its
-// first.
-func (w *World) begin(to actors.Ref, kind actors.Kind) *activation {
-	st, err := kind.Open(nil, nil)
-	if err != nil {
-		w.fail("open %v: %w", to, err)
-		return nil
-	}
-	a := &activation{ref: to, deferred: map[string][]func(actors.Message, error){}, state: st, unread: true}
-	w.joined(a)
-	return a
-}
-
-// joined counts a among those of its grain.
-func (w *World) joined(a *activation) {
-	w.acts[a.ref] = append(w.acts[a.ref], a)
-	if len(w.acts[a.ref]) > 1 {
-		w.after(splitTime, func() { w.dropStale(a.ref) })
-	}
-}
-
-// activation makes another one.
-func (w *World) activation(to actors.Ref) *activation {
-	kind, ok := w.kinds[to.Kind]
-	if !ok {
-		w.fail("no kind %s", to.Kind)
-		return nil
-	}
-	a := &activation{ref: to, deferred: map[string][]func(actors.Message, error){}}
-	if !w.read(a, kind) {
-		return nil
-	}
-	if to.Kind == host.Kind {
-		if h := w.hypervisor(to.ID); h.home {
-			a.epoch = h.epoch
-		}
-	}
-	w.joined(a)
-	w.handle(a, &messages.Activated{}, func(actors.Message, error) {})
-	if !slices.Contains(w.acts[to], a) {
-		return nil
-	}
-	return a
-}
-
-func (w *World) drop(a *activation) {
-	w.acts[a.ref] = slices.DeleteFunc(w.acts[a.ref], func(x *activation) bool { return x == a })
-	for _, key := range sorted(a.deferred) {
-		for _, r := range a.deferred[key] {
-			r(nil, errLost)
-		}
-	}
-	a.deferred = nil
-	if a.ref.Kind == host.Kind {
-		// The node keeps the hosts of its own hypervisors alive, and lists what is
-		// there whenever one has stopped: it may have swallowed what it was told.
-		w.after(100*time.Millisecond, func() {
-			if h := w.hypervisor(a.ref.ID); h.connected && h.home {
-				h.list()
-			}
-		})
-	}
 }
 
 func (w *World) handle(a *activation, m actors.Message, reply func(actors.Message, error)) {
@@ -387,27 +259,6 @@ func (w *World) refs() []actors.Ref {
 	}
 	slices.SortFunc(refs, func(a, b actors.Ref) int { return strings.Compare(a.String(), b.String()) })
 	return refs
-}
-
-// step performs the next event and whatever strikes after it.
-func (w *World) step() {
-	e := heap.Pop(&w.events).(event)
-	w.now = e.at
-	e.do()
-	if w.chance(w.faults.Restart) {
-		w.restart()
-	}
-	h := w.hosts[w.rng.IntN(len(w.hosts))]
-	if w.chance(w.faults.DomainDies) {
-		h.killOne()
-	}
-	if w.chance(w.faults.Disconnects) {
-		h.disconnect()
-	}
-	if w.chance(w.faults.NodeDies) {
-		h.die(w.chance(w.faults.Zombie))
-	}
-	w.check()
 }
 
 func sorted[V any](m map[string]V) []string {
