@@ -83,42 +83,14 @@ var (
 
 // check refuses what cannot work, before anything is started.
 func (c *cloudConfig) check() error {
-	for _, address := range []struct{ flag, value string }{{"--listen", c.Listen}, {"--pprof", c.PProf}} {
-		if address.value == "" && address.flag == "--pprof" {
-			continue
-		}
-		if _, err := net.ResolveTCPAddr("tcp", address.value); err != nil {
-			return badSetting("%s %q is not HOST:PORT: %w", address.flag, address.value, err)
-		}
-	}
-	if host, _, _ := net.SplitHostPort(c.PProf); c.PProf != "" && !isLoopback(host) {
-		return badSetting("--pprof %q: the profiler asks for no password, so its address has to be loopback", c.PProf)
+	if err := c.checkAddresses(); err != nil {
+		return err
 	}
 	if err := c.checkRegistry(); err != nil {
 		return err
 	}
-	switch c.Driver {
-	case driverAuto:
-		c.Driver = driverSim
-		if c.LibvirtURI != "" {
-			c.Driver = driverLibvirt
-		}
-	case driverLibvirt:
-		if c.LibvirtURI == "" {
-			return badSetting("--driver libvirt needs --libvirt-uri")
-		}
-	case driverSim:
-		if c.LibvirtURI != "" {
-			return badSetting("--libvirt-uri is of no use with --driver sim")
-		}
-	default:
-		return badSetting("--driver %q: the drivers are auto, libvirt and sim", c.Driver)
-	}
-	if _, err := url.Parse(c.LibvirtURI); err != nil {
-		return badSetting("--libvirt-uri: %w", err)
-	}
-	if c.SimHosts < 1 || c.SimHosts > maxSimHosts {
-		return badSetting("--sim-hosts %d: from 1 to %d hosts can be simulated", c.SimHosts, maxSimHosts)
+	if err := c.checkDriver(); err != nil {
+		return err
 	}
 	switch scheduler.Mode(c.SchedulerMode) {
 	case scheduler.Filter, scheduler.Caching, scheduler.Chance:
@@ -141,6 +113,49 @@ func (c *cloudConfig) check() error {
 	}
 	if c.TokenLife < time.Minute {
 		return badSetting("--token-life %v is less than a minute", c.TokenLife)
+	}
+	return nil
+}
+
+func (c *cloudConfig) checkAddresses() error {
+	for _, address := range []struct{ flag, value string }{{"--listen", c.Listen}, {"--pprof", c.PProf}} {
+		if address.value == "" && address.flag == "--pprof" {
+			continue
+		}
+		if _, err := net.ResolveTCPAddr("tcp", address.value); err != nil {
+			return badSetting("%s %q is not HOST:PORT: %w", address.flag, address.value, err)
+		}
+	}
+	if host, _, _ := net.SplitHostPort(c.PProf); c.PProf != "" && !isLoopback(host) {
+		return badSetting("--pprof %q: the profiler asks for no password, so its address has to be loopback", c.PProf)
+	}
+	return nil
+}
+
+// checkDriver also settles which driver auto is.
+func (c *cloudConfig) checkDriver() error {
+	switch c.Driver {
+	case driverAuto:
+		c.Driver = driverSim
+		if c.LibvirtURI != "" {
+			c.Driver = driverLibvirt
+		}
+	case driverLibvirt:
+		if c.LibvirtURI == "" {
+			return badSetting("--driver libvirt needs --libvirt-uri")
+		}
+	case driverSim:
+		if c.LibvirtURI != "" {
+			return badSetting("--libvirt-uri is of no use with --driver sim")
+		}
+	default:
+		return badSetting("--driver %q: the drivers are auto, libvirt and sim", c.Driver)
+	}
+	if _, err := url.Parse(c.LibvirtURI); err != nil {
+		return badSetting("--libvirt-uri: %w", err)
+	}
+	if c.SimHosts < 1 || c.SimHosts > maxSimHosts {
+		return badSetting("--sim-hosts %d: from 1 to %d hosts can be simulated", c.SimHosts, maxSimHosts)
 	}
 	return nil
 }

@@ -26,93 +26,141 @@ import (
 // moveTime is how long clients that are told to go to another node may take.
 const moveTime = 2 * time.Second
 
+// served is what the registry of this process is made of.
+type served struct {
+	cloud    *cloud
+	users    *auth.Auth
+	asks     api.Authenticator // users, unless the registry is open
+	allow    func(client string) bool
+	pressure func() float64
+
+	feeds  *registry.Feeds
+	names  *registry.Names
+	owners *registry.Owners
+	beats  *registry.Beats
+
+	grpc      *rpc.Server
+	pushes    *udp.Pusher
+	operators *console.API
+	keys      *configs.API
+	apps      *eureka.API
+	called    *proxyPaths
+}
+
 // serveRegistry puts the registry together and begins to answer.
 func (c *cloud) serveRegistry(context.Context) error {
 	r := c.registry
 	if r == nil {
 		return nil
 	}
-	name := nodeName
-	if c.member != nil {
-		name = c.member.config.Name
-	}
-	users, err := auth.New(auth.Config{Client: c.client, Identity: c.identity, Keys: c.tokens, Log: c.log})
+	s, err := c.newServed()
 	if err != nil {
 		return err
 	}
-	asks := api.Authenticator(users)
-	if r.open {
-		asks = auth.Anybody{Auth: users}
-	}
-	pressure := func() float64 { return float64(c.client.Pressure()) / maxWaiting }
-	allow := osapi.NewPace(c.config.RatePerClient).Allow
-	server := api.NewServer(api.ServerConfig{Auth: asks, Log: c.log, Allow: allow, Pressure: pressure})
-
-	feeds, names := registry.NewFeeds(c.client), registry.NewNames(c.client)
-	owners, beats := registry.NewOwners(c.client, name, c.log), registry.NewBeats(c.client)
-	socket, err := udp.Listen(r.host())
+	nacos, err := s.nacos()
 	if err != nil {
 		return err
 	}
-	pushes := udp.New(feeds, socket, c.log)
-	grpc := rpc.New(rpc.Config{Cloud: c.client, Feeds: feeds, Owners: owners, Names: names, Auth: asks, Log: c.log, Pressure: pressure})
-	operators, err := console.New(console.Config{
-		Cloud: c.client, Name: name, Address: r.address, Version: versionText(), Open: r.open, Log: c.log, Levels: levels{},
-		Ready: c.ready, Connections: grpc, LongPolls: server.Hanging, Listeners: serviceListeners(feeds),
-	})
-	if err != nil {
-		return err
-	}
-	keys := configs.New(configs.Config{Cloud: c.client, Feeds: feeds, Names: names, Log: c.log, Metrics: clientMetrics(grpc)})
-	services := naming.New(naming.Config{
-		Cloud: c.client, Beats: beats, Feeds: feeds, Renders: registry.NewRenders(), Names: names, Clients: []naming.Clients{grpc, pushes}, Push: pushes,
-		Switches: func() naming.Switches {
-			s := operators.Switches()
-			return naming.Switches{LightBeat: s.LightBeat, Push: s.Push, Ephemeral: s.Ephemeral}
-		},
-	})
-	server.Mount(users.Routes(), operators.Routes(), keys.Routes(), services.Routes())
-	apps, err := eureka.New(eureka.Config{
-		Cloud: c.client, Feeds: feeds, Names: names, Beats: beats, Auth: asks, Log: c.log, Allow: allow, Pressure: pressure,
+	s.apps, err = eureka.New(eureka.Config{
+		Cloud: c.client, Feeds: s.feeds, Names: s.names, Beats: s.beats, Auth: s.asks, Log: c.log, Allow: s.allow, Pressure: s.pressure,
 		Namespace: c.config.Eureka.Namespace, Group: c.config.Eureka.Group, SelfPreservation: c.config.Eureka.SelfPreservation,
 	})
 	if err != nil {
 		return err
 	}
-	called, err := c.serveServices(&door.Door{
-		Auth: asks, Signed: users.Signed, Open: r.open, Admit: allow, Busy: func() bool { return pressure() >= 1 },
-	}, feeds)
+	s.called, err = c.serveServices(&door.Door{
+		Auth: s.asks, Signed: s.users.Signed, Open: r.open, Admit: s.allow, Busy: func() bool { return s.pressure() >= 1 },
+	}, s.feeds)
 	if err != nil {
 		return err
 	}
-	handler := called.before(withEureka(apps, server))
+	handler := s.called.before(withEureka(s.apps, nacos))
 	r.front.behind.Store(&handler)
-	c.serveGRPC(grpc, r.main.GRPC())
-	c.serveGRPC(grpc, r.grpc)
-
-	c.onStop("registry", func(ctx context.Context) error {
-		keys.Close() // long polls are answered; else they would be waited for
-		called.push.Close()
-		if c.member != nil {
-			if n, err := grpc.MoveAll(0, ""); err == nil && n > 0 {
-				emptied(grpc.Len, moveTime)
-			}
-		}
-		err := r.shutdown(ctx)
-		if r.proxy != nil {
-			err = errors.Join(err, shutdown(r.proxy)(ctx))
-		}
-		called.proxy.Close()
-		grpc.Close()
-		operators.Close()
-		err = errors.Join(err, pushes.Close())
-		owners.Close()
-		apps.Close()
-		names.Close()
-		feeds.Close()
-		return err
-	})
+	c.serveGRPC(s.grpc, r.main.GRPC())
+	c.serveGRPC(s.grpc, r.grpc)
+	c.onStop("registry", s.stop)
 	return nil
+}
+
+// newServed has what every dialect needs: who asks, and the registry itself.
+func (c *cloud) newServed() (*served, error) {
+	users, err := auth.New(auth.Config{Client: c.client, Identity: c.identity, Keys: c.tokens, Log: c.log})
+	if err != nil {
+		return nil, err
+	}
+	s := &served{
+		cloud: c, users: users, asks: users, allow: osapi.NewPace(c.config.RatePerClient).Allow,
+		pressure: func() float64 { return float64(c.client.Pressure()) / maxWaiting },
+		feeds:    registry.NewFeeds(c.client), names: registry.NewNames(c.client),
+		owners: registry.NewOwners(c.client, c.nodeName(), c.log), beats: registry.NewBeats(c.client),
+	}
+	if c.registry.open {
+		s.asks = auth.Anybody{Auth: users}
+	}
+	return s, nil
+}
+
+// nodeName is what this node is called.
+func (c *cloud) nodeName() string {
+	if c.member != nil {
+		return c.member.config.Name
+	}
+	return nodeName
+}
+
+// nacos makes all that speaks Nacos, and returns what answers its HTTP API.
+func (s *served) nacos() (*api.Server, error) {
+	c, r := s.cloud, s.cloud.registry
+	server := api.NewServer(api.ServerConfig{Auth: s.asks, Log: c.log, Allow: s.allow, Pressure: s.pressure})
+	socket, err := udp.Listen(r.host())
+	if err != nil {
+		return nil, err
+	}
+	s.pushes = udp.New(s.feeds, socket, c.log)
+	s.grpc = rpc.New(rpc.Config{Cloud: c.client, Feeds: s.feeds, Owners: s.owners, Names: s.names, Auth: s.asks, Log: c.log, Pressure: s.pressure})
+	s.operators, err = console.New(console.Config{
+		Cloud: c.client, Name: c.nodeName(), Address: r.address, Version: versionText(), Open: r.open, Log: c.log, Levels: levels{},
+		Ready: c.ready, Connections: s.grpc, LongPolls: server.Hanging, Listeners: serviceListeners(s.feeds),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.keys = configs.New(configs.Config{Cloud: c.client, Feeds: s.feeds, Names: s.names, Log: c.log, Metrics: clientMetrics(s.grpc)})
+	services := naming.New(naming.Config{
+		Cloud: c.client, Beats: s.beats, Feeds: s.feeds, Renders: registry.NewRenders(), Names: s.names,
+		Clients: []naming.Clients{s.grpc, s.pushes}, Push: s.pushes,
+		Switches: func() naming.Switches {
+			now := s.operators.Switches()
+			return naming.Switches{LightBeat: now.LightBeat, Push: now.Push, Ephemeral: now.Ephemeral}
+		},
+	})
+	server.Mount(s.users.Routes(), s.operators.Routes(), s.keys.Routes(), services.Routes())
+	return server, nil
+}
+
+// stop ends it, in the order in which its parts stand on each other.
+func (s *served) stop(ctx context.Context) error {
+	r := s.cloud.registry
+	s.keys.Close() // long polls are answered; else they would be waited for
+	s.called.push.Close()
+	if s.cloud.member != nil {
+		if n, err := s.grpc.MoveAll(0, ""); err == nil && n > 0 {
+			emptied(s.grpc.Len, moveTime)
+		}
+	}
+	err := r.shutdown(ctx)
+	if r.proxy != nil {
+		err = errors.Join(err, shutdown(r.proxy)(ctx))
+	}
+	s.called.proxy.Close()
+	s.grpc.Close()
+	s.operators.Close()
+	err = errors.Join(err, s.pushes.Close())
+	s.owners.Close()
+	s.apps.Close()
+	s.names.Close()
+	s.feeds.Close()
+	return err
 }
 
 // host is where the registry listens.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/troupe-cloud/troupe/cmd/troupe/migrate"
 	"github.com/troupe-cloud/troupe/cmd/troupe/nacos"
@@ -19,10 +20,27 @@ func (r *registryApp) migrateCommand() *cobra.Command {
 	return c
 }
 
+// migration is one copy of a Nacos, as it was ordered.
+type migration struct {
+	from    nacos.Server
+	plan    migrate.Plan
+	journal string // file
+}
+
+func (m *migration) flags(f *pflag.FlagSet) {
+	f.StringVar(&m.from.URL, "from", "", "address of the Nacos, such as http://nacos:8848")
+	f.StringVar(&m.from.Username, "from-username", "", "who logs in there")
+	f.StringVar(&m.from.Password, "from-password", "", "the password; better in TROUPE_FROM_PASSWORD")
+	f.StringSliceVar(&m.plan.Namespaces, "namespaces", nil, "ids of the namespaces to copy (default all)")
+	f.IntVar(&m.plan.History, "history", 20, "how many changes of each config's history to copy, the newest; 0: none")
+	f.BoolVar(&m.plan.Overwrite, "overwrite", false, "also configs that are at the target and differ")
+	f.BoolVar(&m.plan.NoRights, "no-rights", false, "leave out roles and permissions")
+	f.IntVar(&m.plan.Parallel, "parallel", 4, "how many items at a time")
+	f.StringVar(&m.journal, "journal", "nacos-migration.journal", "file that remembers what is done")
+}
+
 func (r *registryApp) migrateNacos() *cobra.Command {
-	var from nacos.Server
-	var plan migrate.Plan
-	var journal string
+	var m migration
 	c := &cobra.Command{
 		Use: "nacos --from URL", Short: "Copy namespaces, configs and persistent services of a running Nacos", Args: exactly(0),
 		Long: "Copy namespaces, configs with their history, and persistent services of a running Nacos, 1.x to 3.x, into\n" +
@@ -35,50 +53,45 @@ func (r *registryApp) migrateNacos() *cobra.Command {
 			"It may be broken off, and run again: the journal says what is done. Remove the journal to have everything\n" +
 			"looked at once more, such as changes at the source since; what is the same on both sides costs two reads.\n\n" + credentialsHelp,
 		Example: "  TROUPE_FROM_PASSWORD=... troupe migrate nacos --from http://nacos:8848 --from-username nacos",
-		RunE: r.asked(func(cmd *cobra.Command, c *nacos.Client, _ []string) (err error) {
-			if from.Username != "" && from.Password == "" {
-				from.Password = os.Getenv("TROUPE_FROM_PASSWORD")
-			}
-			plan.To = c
-			if plan.From, err = nacos.New(from); err != nil {
-				return usage(err)
-			}
-			if plan.History < 0 || plan.History > migrate.MaxHistory || plan.Parallel < 1 || plan.Parallel > migrate.MaxParallel {
-				return usage(fmt.Errorf("--history is 0 to %d, --parallel 1 to %d", migrate.MaxHistory, migrate.MaxParallel))
-			}
-			target := first(r.server, os.Getenv("TROUPE_REGISTRY_SERVER"), defaultServer)
-			if plan.Journal, err = migrate.OpenJournal(journal, from.URL, target); err != nil {
-				return usage(err)
-			}
-			defer plan.Journal.Close()
-			plan.Tell = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
-			report, err := migrate.Run(cmd.Context(), plan)
-			if shown := show(cmd, &r.app, report, migrationColumns); err == nil {
-				err = shown
-			}
-			for _, p := range report.Problems {
-				fmt.Fprintln(cmd.ErrOrStderr(), printable(p))
-			}
-			if err == nil && report.Failed > 0 {
-				err = fmt.Errorf("%d items could not be copied: run it again to go on", report.Failed)
-			}
-			return err
-		}),
+		RunE:    r.asked(func(cmd *cobra.Command, c *nacos.Client, _ []string) error { return r.migrate(cmd, c, m) }),
 	}
 	f := c.Flags()
 	r.serverFlags(f)
 	f.StringVarP(&r.output, "output", "o", formatTable, "form of the output: table, json or yaml")
-	f.StringVar(&from.URL, "from", "", "address of the Nacos, such as http://nacos:8848")
-	f.StringVar(&from.Username, "from-username", "", "who logs in there")
-	f.StringVar(&from.Password, "from-password", "", "the password; better in TROUPE_FROM_PASSWORD")
-	f.StringSliceVar(&plan.Namespaces, "namespaces", nil, "ids of the namespaces to copy (default all)")
-	f.IntVar(&plan.History, "history", 20, "how many changes of each config's history to copy, the newest; 0: none")
-	f.BoolVar(&plan.Overwrite, "overwrite", false, "also configs that are at the target and differ")
-	f.BoolVar(&plan.NoRights, "no-rights", false, "leave out roles and permissions")
-	f.IntVar(&plan.Parallel, "parallel", 4, "how many items at a time")
-	f.StringVar(&journal, "journal", "nacos-migration.journal", "file that remembers what is done")
+	m.flags(f)
 	_ = c.MarkFlagRequired("from") // it is there
 	return c
+}
+
+// migrate does it, and shows what came of it.
+func (r *registryApp) migrate(cmd *cobra.Command, c *nacos.Client, m migration) (err error) {
+	if m.from.Username != "" && m.from.Password == "" {
+		m.from.Password = os.Getenv("TROUPE_FROM_PASSWORD")
+	}
+	m.plan.To = c
+	if m.plan.From, err = nacos.New(m.from); err != nil {
+		return usage(err)
+	}
+	if m.plan.History < 0 || m.plan.History > migrate.MaxHistory || m.plan.Parallel < 1 || m.plan.Parallel > migrate.MaxParallel {
+		return usage(fmt.Errorf("--history is 0 to %d, --parallel 1 to %d", migrate.MaxHistory, migrate.MaxParallel))
+	}
+	target := first(r.server, os.Getenv("TROUPE_REGISTRY_SERVER"), defaultServer)
+	if m.plan.Journal, err = migrate.OpenJournal(m.journal, m.from.URL, target); err != nil {
+		return usage(err)
+	}
+	defer m.plan.Journal.Close()
+	m.plan.Tell = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+	report, err := migrate.Run(cmd.Context(), m.plan)
+	if shown := show(cmd, &r.app, report, migrationColumns); err == nil {
+		err = shown
+	}
+	for _, p := range report.Problems {
+		fmt.Fprintln(cmd.ErrOrStderr(), printable(p))
+	}
+	if err == nil && report.Failed > 0 {
+		err = fmt.Errorf("%d items could not be copied: run it again to go on", report.Failed)
+	}
+	return err
 }
 
 func number(get func(migrate.Report) int) func(migrate.Report) string {
