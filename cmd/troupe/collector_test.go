@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -59,5 +61,16 @@ func TestHeapPause(t *testing.T) {
 		if got := now.pause(before, 10*time.Millisecond); got != tt.want {
 			t.Errorf("%s: got %v, want %v", name, got, tt.want)
 		}
+	}
+}
+
+func TestBesides(t *testing.T) {
+	cores, during := runtime.GOMAXPROCS(0), 0
+	besides(func() { during = runtime.GOMAXPROCS(0) })
+	if want := max(cores, gcProcs); during != want && os.Getenv("GOMAXPROCS") == "" {
+		t.Errorf("%d while it collects, want %d", during, want)
+	}
+	if is := runtime.GOMAXPROCS(0); is != cores {
+		t.Errorf("%d afterwards, before %d", is, cores)
 	}
 }
