@@ -79,8 +79,12 @@ func (c *call) instances() (all []*messages.Endpoint) {
 	return all
 }
 
-// ref is the service's grain, if its name is one and the user may do that with it.
-func (c *call) ref(n *naming, to api.Action) (actors.Ref, error) {
+// target reads n, and is the grain of the service that it is about, if its name is one
+// and the user may do that with it.
+func (c *call) target(n *naming, to api.Action) (actors.Ref, error) {
+	if err := c.naming(n); err != nil {
+		return actors.Ref{}, err
+	}
 	if n.name == "" {
 		return actors.Ref{}, missing("serviceName")
 	}
@@ -101,10 +105,7 @@ func (n *naming) resource() api.Resource {
 // a service.
 func instance(c *call) error {
 	var n naming
-	if err := c.naming(&n); err != nil {
-		return err
-	}
-	at, err := c.ref(&n, api.Write)
+	at, err := c.target(&n, api.Write)
 	if err != nil {
 		return err
 	}
@@ -130,10 +131,7 @@ func instance(c *call) error {
 // batchInstance says all instances that this connection has in a service.
 func batchInstance(c *call) error {
 	var n naming
-	if err := c.naming(&n); err != nil {
-		return err
-	}
-	at, err := c.ref(&n, api.Write)
+	at, err := c.target(&n, api.Write)
 	if err != nil {
 		return err
 	}
@@ -223,10 +221,7 @@ func unique(all []*messages.Endpoint) []*messages.Endpoint {
 // persistentInstance registers an instance that stays until it is deregistered.
 func persistentInstance(c *call) error {
 	var n naming
-	if err := c.naming(&n); err != nil {
-		return err
-	}
-	at, err := c.ref(&n, api.Write)
+	at, err := c.target(&n, api.Write)
 	if err != nil {
 		return err
 	}

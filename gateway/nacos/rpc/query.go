@@ -18,10 +18,7 @@ import (
 // serviceQuery answers with a service's instances.
 func serviceQuery(c *call) error {
 	var n naming
-	if err := c.naming(&n); err != nil {
-		return err
-	}
-	at, err := c.ref(&n, api.Read)
+	at, err := c.target(&n, api.Read)
 	if err != nil {
 		return err
 	}

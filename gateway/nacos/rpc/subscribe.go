@@ -37,10 +37,7 @@ type subscription struct {
 // it is now.
 func subscribeService(c *call) error {
 	var n naming
-	if err := c.naming(&n); err != nil {
-		return err
-	}
-	at, err := c.ref(&n, api.Read)
+	at, err := c.target(&n, api.Read)
 	if err != nil {
 		return err
 	}
