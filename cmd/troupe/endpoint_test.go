@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -36,12 +34,8 @@ type user struct {
 
 func newUser(t *testing.T, c *cloud) *user {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(c.config.Data, "credentials.json"))
+	admin, err := identity.ReadCredentials(c.config.Data)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var admin identity.Credentials
-	if err := json.Unmarshal(raw, &admin); err != nil {
 		t.Fatal(err)
 	}
 	u := &user{t: t, cloud: c, project: admin.ProjectID, nacos: login(t, c)}

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -43,12 +40,8 @@ func asEureka(t *testing.T, c *cloud, method, path, body string, user *url.Useri
 
 func administrator(t *testing.T, c *cloud) *url.Userinfo {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(c.config.Data, "credentials.json"))
+	admin, err := identity.ReadCredentials(c.config.Data)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var admin identity.Credentials
-	if err := json.Unmarshal(raw, &admin); err != nil {
 		t.Fatal(err)
 	}
 	return url.UserPassword(admin.UserName, admin.Password)

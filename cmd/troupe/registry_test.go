@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -71,12 +70,8 @@ func tell(t *testing.T, c *cloud, method, path string, form url.Values) (int, st
 // login is the token of the first administrator.
 func login(t *testing.T, c *cloud) string {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(c.config.Data, "credentials.json"))
+	admin, err := identity.ReadCredentials(c.config.Data)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var admin identity.Credentials
-	if err := json.Unmarshal(raw, &admin); err != nil {
 		t.Fatal(err)
 	}
 	status, body := tell(t, c, "POST", "/v1/auth/login", url.Values{"username": {admin.UserName}, "password": {admin.Password}})

@@ -4,7 +4,6 @@
 package openstack_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -18,23 +17,13 @@ import (
 
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/openstack/api/apitest"
 	"github.com/troupe-cloud/troupe/gateway/openstack/compute"
 	"github.com/troupe-cloud/troupe/gateway/openstack/identity"
 	"github.com/troupe-cloud/troupe/gateway/openstack/image"
 	"github.com/troupe-cloud/troupe/gateway/openstack/network"
 	"github.com/troupe-cloud/troupe/gateway/troupe"
-	"github.com/troupe-cloud/troupe/messages"
 )
-
-// people are known by their tokens.
-type people map[string]*api.Principal
-
-func (p people) Authenticate(_ context.Context, token string) (*api.Principal, error) {
-	if who := p[token]; who != nil {
-		return who, nil
-	}
-	return nil, messages.Denied
-}
 
 // dialects are all there are, before a cloud that is not there: a request that
 // gets past who may ask ends in a panic, which is answered 500.
@@ -71,7 +60,7 @@ var parameter = regexp.MustCompile(`\{[^}]*\}`)
 // TestWhoMayAsk walks every table: without a token 401, without the role 403, and
 // nothing is changed by a route that asks for no role.
 func TestWhoMayAsk(t *testing.T) {
-	server := api.NewServer(api.Config{Log: zerolog.Nop(), Auth: people{
+	server := api.NewServer(api.Config{Log: zerolog.Nop(), Auth: apitest.People{
 		"reader": {UserID: "u1", ProjectID: "p", Roles: []string{"reader"}},
 		"member": {UserID: "u2", ProjectID: "p", Roles: []string{"member"}},
 		"nobody": {UserID: "u3"},

@@ -28,6 +28,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/store/mem"
 	"github.com/troupe-cloud/troupe/drivers/sim"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/openstack/api/apitest"
 	"github.com/troupe-cloud/troupe/gateway/troupe/shape"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -38,16 +39,6 @@ const (
 	flatNet = "44444444-4444-4444-8444-444444444444"
 	noImage = "99999999-9999-4999-8999-999999999999"
 )
-
-// tenants are known by their tokens.
-type tenants map[string]*api.Principal
-
-func (u tenants) Authenticate(_ context.Context, token string) (*api.Principal, error) {
-	if p, ok := u[token]; ok {
-		return p, nil
-	}
-	return nil, messages.Denied
-}
 
 // cloud is one node with simulated hypervisors h1, h2, ... and the API.
 type cloud struct {
@@ -81,7 +72,7 @@ func newCloud(t *testing.T, hosts int) *cloud {
 			t.Error(err)
 		}
 	})
-	c := &cloud{t: t, node: node, api: api.NewServer(api.Config{Log: zerolog.Nop(), Auth: tenants{
+	c := &cloud{t: t, node: node, api: api.NewServer(api.Config{Log: zerolog.Nop(), Auth: apitest.People{
 		"user":  {UserID: "u", ProjectID: "p", Roles: []string{"member"}},
 		"other": {UserID: "o", ProjectID: "q", Roles: []string{"member"}},
 		"admin": {UserID: "a", ProjectID: "r", Roles: []string{"admin"}},

@@ -27,6 +27,7 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/store/mem"
 	"github.com/troupe-cloud/troupe/drivers/sim"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/openstack/api/apitest"
 	"github.com/troupe-cloud/troupe/gateway/openstack/compute"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -40,17 +41,8 @@ const (
 	someID     = "99999999-9999-4999-8999-999999999999" // of nothing
 )
 
-// users are who the tests ask as, by token.
-type users map[string]*api.Principal
-
-func (u users) Authenticate(_ context.Context, token string) (*api.Principal, error) {
-	if p, ok := u[token]; ok {
-		return p, nil
-	}
-	return nil, fmt.Errorf("no such token: %w", messages.Denied)
-}
-
-var everybody = users{
+// everybody are who the tests ask as, by token.
+var everybody = apitest.People{
 	"admin":  {UserID: "u-admin", UserName: "admin", ProjectID: "p-admin", ProjectName: "admin", Roles: []string{"admin", "member"}},
 	"user":   {UserID: "u-user", UserName: "user", ProjectID: "p-user", ProjectName: "user", Roles: []string{"member"}},
 	"other":  {UserID: "u-other", UserName: "other", ProjectID: "p-other", ProjectName: "other", Roles: []string{"member"}},

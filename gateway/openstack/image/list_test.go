@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/openstack/api/apitest"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -114,7 +115,7 @@ func FuzzQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		hr := httptest.NewRequest("GET", "/v2/images", nil)
 		hr.URL.RawQuery = raw
-		q, err := parseQuery(&api.Request{Request: hr, Principal: tokens["alice"]})
+		q, err := parseQuery(&api.Request{Request: hr, Principal: apitest.Everybody["alice"]})
 		if err != nil {
 			if !errors.Is(err, messages.Invalid) {
 				t.Fatalf("%q: %v", raw, err)

@@ -21,26 +21,8 @@ import (
 	"github.com/troupe-cloud/troupe/cluster/store/mem"
 	"github.com/troupe-cloud/troupe/drivers/blobs"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
-	"github.com/troupe-cloud/troupe/messages"
+	"github.com/troupe-cloud/troupe/gateway/openstack/api/apitest"
 )
-
-// people are the tokens of the tests.
-type people map[string]*api.Principal
-
-func (p people) Authenticate(_ context.Context, token string) (*api.Principal, error) {
-	if who := p[token]; who != nil {
-		return who, nil
-	}
-	return nil, messages.Denied
-}
-
-var tokens = people{
-	"admin":    {UserID: "ua", ProjectID: "pa", Roles: []string{"admin"}},
-	"alice":    {UserID: "u1", ProjectID: "p1", Roles: []string{"member"}},
-	"bob":      {UserID: "u2", ProjectID: "p2", Roles: []string{"member"}},
-	"reader":   {UserID: "u3", ProjectID: "p1", Roles: []string{"reader"}},
-	"unscoped": {UserID: "u4"},
-}
 
 // world is a node, a blob store and the dialect in front of them.
 type world struct {
@@ -75,7 +57,7 @@ func newWorldIn(t *testing.T, dir string, limit int64) *world {
 			t.Error(err)
 		}
 	})
-	server := api.NewServer(api.Config{Auth: tokens, Log: zerolog.Nop(), BaseURL: "http://cloud"})
+	server := api.NewServer(api.Config{Auth: apitest.Everybody, Log: zerolog.Nop(), BaseURL: "http://cloud"})
 	server.Mount(New(Config{Client: node.Client(), Blobs: store, MaxUploadBytes: limit}).Dialect())
 	front := httptest.NewServer(server.Handler())
 	t.Cleanup(front.Close)

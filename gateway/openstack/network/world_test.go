@@ -21,28 +21,11 @@ import (
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/cluster/store/mem"
 	"github.com/troupe-cloud/troupe/gateway/openstack/api"
+	"github.com/troupe-cloud/troupe/gateway/openstack/api/apitest"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
 var rewrite = flag.Bool("update", false, "write the golden files anew")
-
-// people are the tokens of the tests.
-type people map[string]*api.Principal
-
-func (p people) Authenticate(_ context.Context, token string) (*api.Principal, error) {
-	if who := p[token]; who != nil {
-		return who, nil
-	}
-	return nil, messages.Denied
-}
-
-var tokens = people{
-	"admin":    {UserID: "ua", ProjectID: "pa", Roles: []string{"admin"}},
-	"alice":    {UserID: "u1", ProjectID: "p1", Roles: []string{"member"}},
-	"bob":      {UserID: "u2", ProjectID: "p2", Roles: []string{"member"}},
-	"reader":   {UserID: "u3", ProjectID: "p1", Roles: []string{"reader"}},
-	"unscoped": {UserID: "u4"},
-}
 
 // listener is an instance that hears of its ports and tells the test.
 type listener struct{ Ports []string }
@@ -77,7 +60,7 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	server := api.NewServer(api.Config{Auth: tokens, Log: zerolog.Nop(), BaseURL: "http://cloud"})
+	server := api.NewServer(api.Config{Auth: apitest.Everybody, Log: zerolog.Nop(), BaseURL: "http://cloud"})
 	server.Mount(New(Config{Client: node.Client()}).Dialect())
 	front := httptest.NewServer(server.Handler())
 	t.Cleanup(front.Close)
