@@ -132,9 +132,17 @@ func followHost(s State) actors.Effect {
 	return tell(s.View.Host, &messages.FollowHost{InstanceId: s.View.Id})
 }
 
-// wantsFollow: services list it, and its host is not known to say when it goes down.
+// wantsFollow: services list it, or would but for its host, which was down when it last
+// reported; and that host is not known to say when it goes down and is back.
 func (s State) wantsFollow() bool {
-	return s.View.TaskState == idle && s.View.Host != "" && s.Followed != s.View.Host && slices.ContainsFunc(s.Said, Said.listed)
+	return s.View.TaskState == idle && s.View.Host != "" && s.Followed != s.View.Host &&
+		(slices.ContainsFunc(s.Said, Said.listed) || s.HostDown && s.couldServe())
+}
+
+// couldServe: but for its host, services should list it.
+func (s State) couldServe() bool {
+	s.HostDown = false
+	return s.serving() && machine.Any(s.View.Metadata, s.View.Tags)
 }
 
 // unheard: a service has not confirmed yet what it was told.

@@ -117,6 +117,36 @@ const (
 	off = messages.PowerState_POWER_STATE_SHUTDOWN
 )
 
+// TestFollowsWhoWasDown: what a host that was down has said of itself may be long over
+// when a server first wants to be listed: the host is asked.
+func TestFollowsWhoWasDown(t *testing.T) {
+	t.Parallel()
+	s := serving(idle)
+	s.Said, s.Words, s.Followed, s.HostDown = nil, 0, "", true
+	v := s.View.Copy()
+	v.Metadata = nil
+	s.View = v
+	d := &day{t: t, s: s, now: now}
+	back, down := reportOf(3, 3, on, false, false), reportOf(3, 2, on, false, true)
+	for _, tt := range []struct {
+		name string
+		m    actors.Message
+		told string
+		busy bool
+	}{
+		{"it wants nothing of it", &messages.Nudged{}, "", false},
+		{"it wants to be listed", &messages.UpdateInstance{Metadata: map[string]string{machine.ServiceKey: "web"}}, "", true},
+		{"the host is asked", &messages.Nudged{}, "FollowHost", true},
+		{"it is down still, and will say more", down, "ReportTaken", false},
+		{"it is back", back, "ReportTaken; web 1 10.0.0.9:80 weight 1", true},
+	} {
+		d.step(tt.m)
+		if got := d.told(); got != tt.told || busy(d.s) != tt.busy {
+			t.Errorf("%s: told %q, want %q; busy %v", tt.name, got, tt.told, busy(d.s))
+		}
+	}
+}
+
 // TestRefused: the history says so once, and the service is asked again later.
 func TestRefused(t *testing.T) {
 	t.Parallel()
