@@ -18,7 +18,7 @@ const calmTime = 15 * time.Second
 // who serves many of them is not calm, which the processors know.
 const (
 	calmSteps = 1000 * uint64(calmTime/time.Second)
-	calmWork  = calmTime / 20 // of one processor
+	calmWork  = calmTime / 15 // of one processor
 	worth     = 64 << 20      // bytes that a cloud has taken since it last gave back
 )
 
