@@ -59,15 +59,18 @@ func createAcross(r *run) error {
 		return err
 	}
 	posted := time.Since(began)
-	if err := r.active(); err != nil {
+	if err := r.built(); err != nil {
 		return err
 	}
 	all, n := time.Since(began), float64(len(took))
+	used := fmt.Sprintf("nodes %.2f ms, Consul %.2f ms", ms(r.group.nodesCPU()-nodes)/n, ms(r.group.consulCPU()-consul)/n)
+	if err := r.sound(); err != nil {
+		return err
+	}
 	r.add(fmt.Sprintf("create -> ACTIVE through %d nodes: %d servers, %d clients", r.nodes, r.servers, r.clients),
 		perSecond(n/all.Seconds(), "servers"), ">= 500 servers/s", storeRate+"; "+r.others(before))
 	r.add("POST /servers alone: rate, p50 (p99)", perSecond(n/posted.Seconds(), "requests")+", "+percentiles(took), "", "")
-	r.add("processor time of each server, until it was ACTIVE", fmt.Sprintf("nodes %.2f ms, Consul %.2f ms",
-		ms(r.group.nodesCPU()-nodes)/n, ms(r.group.consulCPU()-consul)/n), "", "")
+	r.add("processor time of each server, until it was ACTIVE", used, "", "")
 	return nil
 }
 

@@ -77,10 +77,13 @@ func create(r *run) error {
 		return err
 	}
 	posted := time.Since(began)
-	if err := r.active(); err != nil {
+	if err := r.built(); err != nil {
 		return err
 	}
 	all := time.Since(began)
+	if err := r.sound(); err != nil {
+		return err
+	}
 	n := float64(len(took))
 	r.add(fmt.Sprintf("create -> ACTIVE: %d servers, %d clients, %d hosts", r.servers, r.clients, r.hosts),
 		perSecond(n/all.Seconds(), "servers"), "1000 servers/s", storeRate+"; "+r.others(before)+"; "+r.each(before, int64(len(took))))
@@ -179,26 +182,31 @@ func (r *run) all(do func(client int, c *conn) error) error {
 	return errors.Join(errs...)
 }
 
-// active waits until no server is being built; one in ERROR is an error.
-func (r *run) active() error {
-	c, err := dial(r.gateways()[0])
-	if err != nil {
-		return err
-	}
-	defer c.close()
+// built waits until no server is being built. The answer that says so has looked at
+// all of them.
+func (r *run) built() error {
 	for {
-		n, err := r.count(c, "BUILD")
-		if err != nil {
+		n, err := r.count("BUILD")
+		if n == 0 || err != nil {
 			return err
-		}
-		if n == 0 {
-			break
 		}
 		if err := r.pause(settleLook); err != nil {
 			return err
 		}
 	}
-	n, err := r.count(c, "ERROR")
+}
+
+// active waits until no server is being built; one in ERROR is an error.
+func (r *run) active() error {
+	if err := r.built(); err != nil {
+		return err
+	}
+	return r.sound()
+}
+
+// sound is an error if a server is in ERROR.
+func (r *run) sound() error {
+	n, err := r.count("ERROR")
 	if err == nil && n > 0 {
 		return errors.New("servers went to ERROR")
 	}
@@ -206,7 +214,12 @@ func (r *run) active() error {
 }
 
 // count says whether there is a server with the status: 0 or 1.
-func (r *run) count(c *conn, status string) (int, error) {
+func (r *run) count(status string) (int, error) {
+	c, err := dial(r.gateways()[0])
+	if err != nil {
+		return 0, err
+	}
+	defer c.close()
 	code, body, err := c.do(request("GET", c.base, "/compute/v2.1/servers?limit=1&status="+status, r.tokens, ""))
 	if err != nil {
 		return 0, err
