@@ -36,7 +36,7 @@ const (
 // two of them must not get into Go's own collection before the next.
 const (
 	heapFastLook = 5 * time.Millisecond
-	heapSlowLook = 100 * time.Millisecond
+	heapSlowLook = 250 * time.Millisecond
 )
 
 // tuneCollector has the collector follow those rules until ctx ends, unless GOGC

@@ -41,19 +41,32 @@ func (a activity) calm(before activity) bool {
 	return a.steps-before.steps < calmSteps && a.work-before.work < calmWork
 }
 
-// giveBack returns memory to the system whenever the cloud has come to rest:
-// after a load, and again when the actors it has woken have left memory. Go's
-// own scavenger would take many minutes, and never touches the store's mapping.
+// startTime is when a new cloud first gives memory back: most of its heap is then what
+// only its start has needed.
+const startTime = time.Second
+
+// giveBack returns memory to the system after the start, and whenever the cloud has
+// come to rest: after a load, and again when the actors it has woken have left memory.
+// Go's own scavenger would take many minutes, and never touches the store's mapping.
 func giveBack(ctx context.Context, now func() activity, release func()) {
-	tick := time.NewTicker(calmTime)
+	tick := time.NewTicker(startTime)
 	defer tick.Stop()
-	last, given := now(), activity{}
-	for {
+	next := func() bool {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-tick.C:
+			return true
 		}
+	}
+	if !next() {
+		return
+	}
+	release()
+	last := now()
+	given := last
+	tick.Reset(calmTime)
+	for next() {
 		is := now()
 		if is.calm(last) && (is.rests(last) && !is.rests(given) || is.held >= given.held+worth) {
 			release()
