@@ -22,6 +22,10 @@ const (
 	DefaultSlowCommit   = 250 * time.Millisecond
 )
 
+// LargeStays is how many idle time-outs a grain of hundreds of rows stays in memory: to
+// bring up the roster of a project with 100,000 servers takes a tenth of a second.
+const LargeStays = 12
+
 // Config is what a Node needs. Name, Store and Kinds must be set.
 type Config struct {
 	Name  string      // of this node; unique in the cloud
@@ -33,7 +37,8 @@ type Config struct {
 	Network Network
 
 	// IdleTimeout is how long a grain that nobody asks stays in memory
-	// (0: DefaultIdleTimeout); it goes within a quarter more.
+	// (0: DefaultIdleTimeout); it goes within a quarter more. One of hundreds of
+	// rows stays LargeStays times as long.
 	IdleTimeout time.Duration
 
 	// DrainTimeout is how long Stop waits for messages between grains to come

@@ -114,7 +114,7 @@ func (g *grain) Receive(c actor.Context) {
 	case wake:
 		g.woken()
 	case passivate:
-		g.passivate()
+		g.idled()
 	case *parting:
 		g.part(m)
 	case retire:
@@ -239,6 +239,20 @@ func (g *grain) committed() uint64 {
 		return g.version - 1
 	}
 	return g.version
+}
+
+// idled leaves memory after the idle time-out; if the grain is large, so that it takes
+// long to come up again, only after LargeStays of them.
+func (g *grain) idled() {
+	if g.large() && g.node.epoch.Load()-g.used.Load() <= LargeStays*idleQuarters {
+		return
+	}
+	g.passivate()
+}
+
+// large says whether the grain takes more than one look at the store to come up.
+func (g *grain) large() bool {
+	return g.kind.kind.HasTables() && g.kind.kind.Count(g.state) >= manyRows
 }
 
 // passivate leaves memory, if nothing keeps the grain here.

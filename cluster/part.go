@@ -130,7 +130,7 @@ func (g *grain) part(p *parting) {
 	defer p.told.Store(true)
 	switch {
 	case g.gone != nil || g.retiring != nil || g.expelled.Load() != 0:
-	case g.kind.kind.HasTables() && g.kind.kind.Count(g.state) >= manyRows:
+	case g.large():
 		g.copyTo(p)
 	case p.cold != 0 && g.used.Load() < p.cold && g.waiting.Load() == 0:
 		g.passivate()

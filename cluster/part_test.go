@@ -166,7 +166,7 @@ func TestCopyIsOfARecord(t *testing.T) {
 			id := fmt.Sprint("c", i)
 			mustCount(t, n, id, "k")
 			mustCount(t, n, id, "k")
-			time.Sleep(3 * cluster.DefaultIdleTimeout) // it leaves memory
+			time.Sleep((cluster.LargeStays + 2) * cluster.DefaultIdleTimeout) // it leaves memory
 			item, err := c.store.Get(t.Context(), actors.RecordKey(counterRef(id)))
 			if err != nil {
 				t.Fatal(err)

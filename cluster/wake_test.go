@@ -96,18 +96,26 @@ func TestPassivation(t *testing.T) {
 		s := mem.New()
 		n := startWith(t, cluster.Config{Name: "n", Store: s, Kinds: []actors.Kind{counterKind()}, IdleTimeout: time.Minute})
 		mustCount(t, n, "busy", "x")
-		mustCount(t, n, "idle", "x")
+		mustCount(t, n, "idle", "x") // is large: manyRows
+		mustRead(t, n, "small")
 		waits := make(chan error, 1)
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 		defer cancel()
 		go func() {
 			_, err := n.Client().Ask(ctx, counterRef("waited for"), &messages.CreatePort{Id: "p"})
 			waits <- err
 		}()
-		for range 20 {
-			time.Sleep(10 * time.Second) // of the bubble's clock
-			mustRead(t, n, "busy")
+		pass := func(d time.Duration) {
+			for began := time.Now(); time.Since(began) < d; {
+				time.Sleep(10 * time.Second) // of the bubble's clock
+				mustRead(t, n, "busy")
+			}
 		}
+		pass(2 * time.Minute)
+		if got := n.Client().Stats().Actors["counter"]; got != 3 {
+			t.Errorf("%d grains in memory, want all but the small one", got)
+		}
+		pass(cluster.LargeStays * time.Minute)
 		if got := n.Client().Stats().Actors["counter"]; got != 2 {
 			t.Errorf("%d grains in memory, want the busy one and the one that is waited for", got)
 		}
@@ -120,7 +128,7 @@ func TestPassivation(t *testing.T) {
 		if err := <-waits; err != nil {
 			t.Errorf("the asker heard %v", err)
 		}
-		time.Sleep(2 * time.Minute)
+		time.Sleep((cluster.LargeStays + 2) * time.Minute)
 		if got := n.Client().Stats().Actors["counter"]; got != 0 {
 			t.Errorf("%d grains in memory after all were idle", got)
 		}

@@ -32,7 +32,8 @@ const nodeName = "dev"
 // costs a few reads of an embedded store, so there is no need to keep many: a
 // client that looks at its server every few seconds keeps just that one awake. Each
 // that is kept is walked through by every collection: at a thousand creates a second,
-// twenty seconds of them took half a second of a processor, every four seconds.
+// twenty seconds of them took half a second of a processor, every four seconds. Large
+// ones, which take long to wake, stay cluster.LargeStays times as long.
 const actorIdleTime = 5 * time.Second
 
 // contents are those of images: what the gateway needs of them, and the drivers.
