@@ -21,7 +21,8 @@ type operation struct {
 
 // batch answers POST /peerreplication/batch: what another Eureka has heard, so that
 // its clients can move here one after the other. Each operation is permitted, done
-// and answered for itself; nothing is sent back.
+// and answered for itself; nothing is sent back. What the batch has registered is shown
+// when it is answered: the peer's next one is about that.
 func (a *API) batch(x *request) (reply, error) {
 	x.json = true
 	root, err := parseJSON(x.body, maxBatchNodes)
@@ -32,12 +33,16 @@ func (a *API) batch(x *request) (reply, error) {
 	if len(all) > MaxBatchItems {
 		return reply{}, fail(http.StatusRequestEntityTooLarge, "there are too many operations in the list")
 	}
+	registered := map[string]int64{} // revisions of services
 	b := []byte(`{"responseList":[`)
 	for k, one := range all {
 		if k > 0 {
 			b = append(b, ',')
 		}
-		b = a.answer(b, x, one.operation())
+		b = a.answer(b, x, one.operation(), registered)
+	}
+	for name, revision := range registered {
+		a.shown(x.Context(), name, revision)
 	}
 	return reply{rendered: rendered{body: append(b, "]}"...)}}, nil
 }
@@ -54,10 +59,10 @@ func (n *node) operation() *operation {
 }
 
 // answer does one operation and writes what came of it.
-func (a *API) answer(b []byte, x *request, o *operation) []byte {
+func (a *API) answer(b []byte, x *request, o *operation, registered map[string]int64) []byte {
 	status, e, err := http.StatusForbidden, (*entry)(nil), error(nil)
 	if x.user.May(api.Write, a.resource(o.app)) {
-		status, e, err = a.do(x.Context(), o)
+		status, e, err = a.do(x.Context(), o, registered)
 	}
 	var f *failure
 	switch {
@@ -81,14 +86,17 @@ func (a *API) answer(b []byte, x *request, o *operation) []byte {
 	return b
 }
 
-// do does one operation of a peer.
-func (a *API) do(ctx context.Context, o *operation) (int, *entry, error) {
+// do does one operation of a peer. Of a service in which it registers something it notes
+// the revision.
+func (a *API) do(ctx context.Context, o *operation, registered map[string]int64) (int, *entry, error) {
 	switch o.action {
 	case "Register":
 		if o.instance == nil {
 			return 0, nil, fail(http.StatusBadRequest, "")
 		}
-		return http.StatusOK, nil, a.enlist(ctx, o.app, o.instance, true, false)
+		revision, err := a.enlist(ctx, o.app, o.instance, true)
+		registered[o.app] = max(registered[o.app], revision)
+		return http.StatusOK, nil, err
 	case "Heartbeat":
 		return a.heartbeat(ctx, o.app, o.id, o.dirty, o.override, true)
 	case "Cancel", "StatusUpdate", "DeleteStatusOverride":

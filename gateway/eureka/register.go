@@ -27,19 +27,22 @@ func (a *API) register(x *request) (reply, error) {
 	if err != nil {
 		return reply{}, fail(http.StatusBadRequest, "the body is no instance: "+err.Error())
 	}
-	if err := a.enlist(x.Context(), name, n.instance(), x.peer, true); err != nil {
+	revision, err := a.enlist(x.Context(), name, n.instance(), x.peer)
+	if err != nil {
 		return reply{}, err
 	}
+	a.shown(x.Context(), name, revision)
 	return reply{status: http.StatusNoContent}, nil
 }
 
-// enlist registers an instance. See: it waits until this node shows it.
-func (a *API) enlist(ctx context.Context, name string, i *instance, peer, see bool) error {
+// enlist registers an instance, and says with which revision of its service; 0 if what
+// is known stays.
+func (a *API) enlist(ctx context.Context, name string, i *instance, peer bool) (revision int64, err error) {
 	if text := i.lacking(name); text != "" {
-		return fail(http.StatusBadRequest, text)
+		return 0, fail(http.StatusBadRequest, text)
 	}
 	if err := a.view.ready(ctx); err != nil && !errors.Is(err, messages.Unavailable) {
-		return err // if it cannot be whole just now, registering goes on: what is known is used
+		return 0, err // if it cannot be whole just now, registering goes on: what is known is used
 	}
 	was := a.view.find(name, i.ID)
 	if was != nil && !was.ours() {
@@ -51,7 +54,7 @@ func (a *API) enlist(ctx context.Context, name string, i *instance, peer, see bo
 	if was != nil && was.Dirty > i.Dirty {
 		// What is known is newer: it stays, and lives.
 		if known, err := a.beat(ctx, was); known || err != nil {
-			return err
+			return 0, err
 		}
 	}
 	i.settle()
@@ -64,17 +67,22 @@ func (a *API) enlist(ctx context.Context, name string, i *instance, peer, see bo
 	}
 	e, err := i.endpoint(a.cluster(name, i, was), a.cfg.SelfPreservation)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if err := a.put(ctx, name, e, see); err != nil || was == nil {
-		return err
+	if revision, err = a.put(ctx, name, e); err != nil || was == nil {
+		return revision, err
 	}
 	if placeOf(e) != placeOf(was.e) || was.source != name { // it has moved
 		_, err = a.cfg.Cloud.Ask(ctx, a.ref(was.source), &messages.DeregisterEndpoints{
 			Endpoints: []*messages.EndpointKey{was.key()}, EphemeralOnly: true,
 		})
 	}
-	return err
+	return revision, err
+}
+
+// shown waits until this node shows a service as it was at a revision, or later.
+func (a *API) shown(ctx context.Context, name string, revision int64) {
+	a.view.await(ctx, func() bool { return a.view.seen(name, revision) })
 }
 
 // cluster is where an instance is put: where it is; or the default one; or, if
@@ -91,24 +99,21 @@ func (a *API) cluster(name string, i *instance, was *entry) string {
 	return service.DefaultCluster
 }
 
-// put registers an endpoint.
-func (a *API) put(ctx context.Context, name string, e *messages.Endpoint, see bool) error {
+// put registers an endpoint, and says with which revision of the service.
+func (a *API) put(ctx context.Context, name string, e *messages.Endpoint) (revision int64, err error) {
 	if err := service.CheckName(name); err != nil {
-		return err
+		return 0, err
 	}
 	if err := service.CheckEndpoint(e); err != nil {
-		return err
+		return 0, err
 	}
 	got, err := cluster.Ask[*messages.EndpointsRegistered](ctx, a.cfg.Cloud, a.ref(name), &messages.RegisterEndpoints{Endpoints: []*messages.Endpoint{e}})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	a.cfg.Names.Hint(registry.ServiceKind, a.cfg.Namespace)
 	a.view.ensure(name)
-	if see {
-		a.view.await(ctx, func() bool { return a.view.seen(name, got.GetRevision()) })
-	}
-	return nil
+	return got.GetRevision(), nil
 }
 
 // renew answers PUT /apps/{app}/{id}. Who is told that the lease is unknown registers
