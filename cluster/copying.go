@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -120,21 +121,12 @@ func (c *copying) send(ctx context.Context, each func(yield func(name string, va
 	})
 	switch {
 	case err != nil || sent != nil:
-		return fmt.Errorf("after %d pieces: %w", c.pieces, first(err, sent))
+		return fmt.Errorf("after %d pieces: %w", c.pieces, cmp.Or(err, sent))
 	case last != nil:
 		last.Rows = rows
 		return c.piece(ctx, last)
 	case len(rows) > 0:
 		return c.piece(ctx, &messages.CopyGrain{Rows: rows})
-	}
-	return nil
-}
-
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

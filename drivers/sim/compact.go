@@ -36,9 +36,13 @@ func (j *Journal) compact(first int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err == nil {
-		err = j.replace(tmp, func() error { return j.copyFrom(first, tmp) })
+		err = j.copyFrom(first, tmp)
+	}
+	if err == nil {
+		err = j.replace(tmp)
 	}
 	if err != nil {
+		_ = tmp.Close() // nil, if there is none, may be closed
 		j.packed = j.size
 		_ = os.Remove(j.path + ".tmp")
 	}
@@ -77,22 +81,14 @@ func (j *Journal) copyFrom(first int64, tmp *os.File) error {
 	return err
 }
 
-// replace puts tmp in the journal's place, when complete, if there is one, has
-// brought it up to date. tmp is closed if that fails.
-func (j *Journal) replace(tmp *os.File, complete func() error) error {
-	var err error
-	if complete != nil {
-		err = complete()
-	}
-	size := int64(0)
-	if err == nil {
-		size, err = tmp.Seek(0, io.SeekEnd)
-	}
+// replace puts tmp in the journal's place.
+func (j *Journal) replace(tmp *os.File) error {
+	size, err := tmp.Seek(0, io.SeekEnd)
 	if err == nil {
 		err = os.Rename(tmp.Name(), j.path)
 	}
 	if err != nil {
-		return errors.Join(err, tmp.Close())
+		return err
 	}
 	if j.file != nil {
 		_ = j.file.Close() // the old file has no name any more

@@ -89,7 +89,10 @@ func OpenJournal(dir string) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return j, j.replace(packed, nil)
+	if err := j.replace(packed); err != nil {
+		return nil, errors.Join(err, packed.Close())
+	}
+	return j, nil
 }
 
 // Close closes the file, when a compaction that goes on has ended.
