@@ -41,9 +41,7 @@ func (a *API) batch(x *request) (reply, error) {
 		}
 		b = a.answer(b, x, one.operation(), registered)
 	}
-	for name, revision := range registered {
-		a.shown(x.Context(), name, revision)
-	}
+	a.shown(x.Context(), registered)
 	return reply{rendered: rendered{body: append(b, "]}"...)}}, nil
 }
 

@@ -31,7 +31,7 @@ func (a *API) register(x *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	a.shown(x.Context(), name, revision)
+	a.shown(x.Context(), map[string]int64{name: revision})
 	return reply{status: http.StatusNoContent}, nil
 }
 
@@ -80,9 +80,17 @@ func (a *API) enlist(ctx context.Context, name string, i *instance, peer bool) (
 	return revision, err
 }
 
-// shown waits until this node shows a service as it was at a revision, or later.
-func (a *API) shown(ctx context.Context, name string, revision int64) {
-	a.view.await(ctx, func() bool { return a.view.seen(name, revision) })
+// shown waits until this node shows services as they were at these revisions, or later:
+// for all of them no longer than for one.
+func (a *API) shown(ctx context.Context, revisions map[string]int64) {
+	a.view.await(ctx, func() bool {
+		for name, revision := range revisions {
+			if !a.view.seen(name, revision) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // cluster is where an instance is put: where it is; or the default one; or, if
