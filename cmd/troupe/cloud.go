@@ -208,6 +208,9 @@ func (c *cloud) giveBackMemory() {
 			if err := c.release(); err != nil {
 				c.log.Debug().Err(err).Msg("the store's memory was not given back")
 			}
+			if err := releasePages(); err != nil {
+				c.log.Debug().Err(err).Msg("the program's own pages were not given back")
+			}
 		})
 	}()
 }
