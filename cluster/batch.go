@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -45,6 +46,7 @@ type batch struct {
 	at       map[string]int // where a key's write stands; made for the second message
 	bytes    int
 	outcomes []outcome
+	asked    atomic.Bool // somebody waits for one of them
 
 	// What stood before its first message: the state that is durable while it is
 	// in flight, and that is gone back to if nothing was decided.
@@ -72,7 +74,15 @@ func (b *batch) add(writes []actors.Write, o outcome) {
 		}
 		b.writes, b.bytes = append(b.writes, store.Write(w)), b.bytes+size
 	}
+	b.join(o)
+}
+
+// join has an outcome wait for the commit.
+func (b *batch) join(o outcome) {
 	b.outcomes = append(b.outcomes, o)
+	if o.call.answer != nil {
+		b.asked.Store(true)
+	}
 }
 
 // find is where the write of a key stands, for a second message.
@@ -135,7 +145,8 @@ func (g *grain) launch() {
 	g.node.commitBegins()
 	g.landing = true
 	pid, root := g.pid, g.node.system.Root
-	c.start(func(revision uint64, err error) { root.Send(pid, committed{revision, err}) })
+	flight := g.flight
+	c.start(func(revision uint64, err error) { root.Send(pid, committed{revision, err, flight.asked.Load()}) })
 }
 
 // landed performs what the commit in flight has made durable, and launches the next.

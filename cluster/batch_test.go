@@ -47,7 +47,7 @@ func TestBatch(t *testing.T) {
 			if b == nil {
 				b = &batch{room: room{5, 1000}}
 			}
-			b.add(write(keys...), outcome{})
+			b.add(write(keys...), outcome{call: &call{}})
 			taken++
 		}
 		var keys []string

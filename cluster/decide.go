@@ -87,9 +87,9 @@ func (g *grain) enlist(o outcome) {
 	}
 	switch {
 	case g.pending != nil:
-		g.pending.outcomes = append(g.pending.outcomes, o)
+		g.pending.join(o)
 	case g.flight != nil:
-		g.flight.outcomes = append(g.flight.outcomes, o)
+		g.flight.join(o)
 	default:
 		g.perform(o)
 	}

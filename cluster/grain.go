@@ -58,6 +58,7 @@ type (
 	committed struct {
 		revision uint64
 		err      error
+		asked    bool // somebody waits for it
 	}
 	nudge     struct{}
 	passivate struct{}

@@ -62,7 +62,7 @@ func newLookup(n *Node, kinds []actors.Kind) (*lookup, error) {
 				return orphan{}
 			}
 			return s.next
-		}, actor.WithDispatcher(l.node.workers), actor.WithOnInit(initialise))
+		}, actor.WithMailbox(l.node.workers.mailbox), actor.WithOnInit(initialise))
 	}
 	return l, nil
 }
