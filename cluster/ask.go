@@ -64,16 +64,21 @@ func (c *Client) Ask(ctx context.Context, to actors.Ref, m proto.Message) (proto
 
 // ask asks until ctx ends, which must have a deadline.
 func (c *Client) ask(ctx context.Context, what call) (proto.Message, error) {
+	try, sent := what, time.Now()
+	got, err := c.once(ctx, &try)
+	if err == nil || !again(err) {
+		return got, err
+	}
+	return c.askAgain(ctx, what, sent, err)
+}
+
+// askAgain goes on asking what was sent then, and has come to err.
+func (c *Client) askAgain(ctx context.Context, what call, sent time.Time, err error) (got proto.Message, _ error) {
 	var doubt messages.Doubt
 	if what.suspect { // as another node said, whose copies went before
-		doubt.Raise(time.Now())
+		doubt.Raise(sent)
 	}
 	for pause := askPause; ; pause = min(4*pause, askMaxPause) {
-		try, sent := what, time.Now()
-		got, err := c.once(ctx, &try)
-		if err == nil || !again(err) {
-			return got, err
-		}
 		if maybe(err) {
 			doubt.Raise(sent)
 			what.suspect = true
@@ -83,6 +88,11 @@ func (c *Client) ask(ctx context.Context, what call) (proto.Message, error) {
 		}
 		if c.node.stopping.Load() || !c.node.newer(ctx, newerView(err), pause) {
 			return nil, fmt.Errorf("%v: %w", what.to, err)
+		}
+		try := what
+		sent = time.Now()
+		if got, err = c.once(ctx, &try); err == nil || !again(err) {
+			return got, err
 		}
 	}
 }
@@ -127,8 +137,12 @@ func (c *Client) once(ctx context.Context, ask *call) (proto.Message, error) {
 	case r := <-answers:
 		return r.message, r.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%v did not answer in time (%w): %w", ask.to, ctx.Err(), messages.Unavailable)
+		return nil, unanswered(ctx, ask.to)
 	}
+}
+
+func unanswered(ctx context.Context, to actors.Ref) error {
+	return fmt.Errorf("%v did not answer in time (%w): %w", to, ctx.Err(), messages.Unavailable)
 }
 
 // Tell sends m to a grain and waits for nothing. An error means that it was not

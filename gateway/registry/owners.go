@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/troupe-cloud/troupe/actors"
-	"github.com/troupe-cloud/troupe/actors/service"
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -95,102 +93,6 @@ func (o *Owners) Begin(conn string) {
 	if o.conns[conn] == nil {
 		o.conns[conn] = &owner{id: o.Owner(conn)}
 	}
-}
-
-// Set makes endpoints all that a connection keeps in a service; none: it keeps
-// nothing there any more. It waits until the service has taken that. Endpoints
-// belong to Owners from now on, and to the service where it lives in this process:
-// nobody changes them; Owner, Cluster and RegisteredAt are filled in. Unavailable
-// leaves it undecided, and Owners goes on trying; any other error: nothing changed.
-func (o *Owners) Set(ctx context.Context, conn string, at actors.Ref, endpoints []*messages.Endpoint) error {
-	w, h, err := o.hold(conn, at, len(endpoints) > 0)
-	if h == nil {
-		return err
-	}
-	defer o.release(w, at, h)
-	now := time.Now().UnixNano()
-	for _, e := range endpoints { // so the service need not make a copy
-		e.Owner, e.Cluster, e.RegisteredAt = w.id, service.Cluster(e.Cluster), now
-	}
-	h.sending.Lock()
-	defer h.sending.Unlock()
-	before, err := o.note(w, at, h, endpoints)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	_, err = o.cloud.Ask(ctx, at, &messages.RegisterEndpoints{Owner: w.id, Replace: true, Endpoints: endpoints})
-	switch kind := messages.KindOf(err); {
-	case err == nil, kind == messages.ErrorKind_ERROR_KIND_NOT_FOUND && len(endpoints) == 0:
-		return nil
-	case kind != messages.ErrorKind_ERROR_KIND_UNAVAILABLE:
-		_, _ = o.note(w, at, h, before)
-	}
-	return err
-}
-
-// bounded gives ctx an end, if it has none.
-func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, has := ctx.Deadline(); has {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, setTime)
-}
-
-// hold finds what a connection keeps in a service; nil without an error if there
-// is nothing, and nothing is to be made. What it returns is to be released.
-func (o *Owners) hold(conn string, at actors.Ref, make bool) (*owner, *holding, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	w := o.conns[conn]
-	if w == nil {
-		return nil, nil, errEnded
-	}
-	h := w.has.Get(at)
-	if h == nil && make {
-		h = &holding{}
-		w.has.Put(at, h)
-	}
-	if h != nil {
-		h.users++
-	}
-	return w, h, nil
-}
-
-// release forgets a holding that holds nothing.
-func (o *Owners) release(w *owner, at actors.Ref, h *holding) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if h.users--; h.users == 0 && len(h.endpoints) == 0 {
-		w.has.Delete(at)
-	}
-}
-
-// note writes down what a connection keeps in a service, and says what it kept
-// before.
-func (o *Owners) note(w *owner, at actors.Ref, h *holding, endpoints []*messages.Endpoint) ([]*messages.Endpoint, error) {
-	sum := service.Checksum(endpoints...)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if w.ended {
-		return nil, errEnded
-	}
-	k := o.services[at]
-	if k == nil {
-		k = &kept{by: map[*owner]*holding{}}
-		o.services[at] = k
-	}
-	before := h.endpoints
-	k.endpoints += len(endpoints) - len(before)
-	k.sum ^= h.sum ^ sum
-	h.endpoints, h.sum = endpoints, sum
-	if len(endpoints) > 0 {
-		k.by[w] = h
-	} else if delete(k.by, w); len(k.by) == 0 {
-		delete(o.services, at)
-	}
-	return before, nil
 }
 
 var errEnded = fmt.Errorf("the connection has ended: %w", messages.Unavailable)

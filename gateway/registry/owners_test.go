@@ -72,12 +72,12 @@ func endpoints(ips ...string) (all []*messages.Endpoint) {
 func TestOwners(t *testing.T) {
 	owning(t, func(c *cloud, g *grain, o *Owners) {
 		ctx := context.Background()
-		if err := o.Set(ctx, "c1", web, endpoints("10.0.0.1")); !errors.Is(err, messages.Unavailable) {
+		if err := o.Set(ctx, "c1", Change{At: web, Endpoints: endpoints("10.0.0.1")}); !errors.Is(err, messages.Unavailable) {
 			t.Errorf("a connection that nobody has begun: %v", err)
 		}
 		o.Begin("c1")
 		for _, ips := range [][]string{{"10.0.0.1", "10.0.0.2"}, {"10.0.0.3"}, nil, {"10.0.0.4"}} {
-			if err := o.Set(ctx, "c1", web, endpoints(ips...)); err != nil || len(g.has[o.Owner("c1")]) != len(ips) || len(o.Get("c1", web)) != len(ips) {
+			if err := o.Set(ctx, "c1", Change{At: web, Endpoints: endpoints(ips...)}); err != nil || len(g.has[o.Owner("c1")]) != len(ips) || len(o.Get("c1", web)) != len(ips) {
 				t.Fatalf("%v: %v, the service has %v", ips, err, g.has)
 			}
 		}
@@ -92,7 +92,7 @@ func TestOwners(t *testing.T) {
 		if len(g.has) != 0 || o.Holds("c1") != 0 {
 			t.Errorf("the service has %v", g.has)
 		}
-		if err := o.Set(ctx, "c1", web, endpoints("10.0.0.1")); !errors.Is(err, messages.Unavailable) || len(g.has) != 0 {
+		if err := o.Set(ctx, "c1", Change{At: web, Endpoints: endpoints("10.0.0.1")}); !errors.Is(err, messages.Unavailable) || len(g.has) != 0 {
 			t.Errorf("a connection that has ended: %v", err)
 		}
 	})
@@ -101,9 +101,9 @@ func TestOwners(t *testing.T) {
 func TestRefusedRegistrationChangesNothing(t *testing.T) {
 	owning(t, func(_ *cloud, g *grain, o *Owners) {
 		o.Begin("c1")
-		_ = o.Set(context.Background(), "c1", web, endpoints("10.0.0.1"))
+		_ = o.Set(context.Background(), "c1", Change{At: web, Endpoints: endpoints("10.0.0.1")})
 		g.fail = fmt.Errorf("no: %w", messages.Invalid)
-		if err := o.Set(context.Background(), "c1", web, endpoints("10.0.0.2")); !errors.Is(err, messages.Invalid) {
+		if err := o.Set(context.Background(), "c1", Change{At: web, Endpoints: endpoints("10.0.0.2")}); !errors.Is(err, messages.Invalid) {
 			t.Errorf("got %v", err)
 		}
 		if got := o.Get("c1", web); len(got) != 1 || got[0].Ip != "10.0.0.1" {
@@ -121,13 +121,13 @@ func TestAssurance(t *testing.T) {
 		"another address": func(g *grain, o *Owners) { g.has[o.Owner("c1")] = endpoints("10.0.0.8") },
 		"undecided": func(g *grain, o *Owners) {
 			g.fail = fmt.Errorf("busy: %w", messages.Unavailable)
-			_ = o.Set(context.Background(), "c1", web, endpoints("10.0.0.1", "10.0.0.5"))
+			_ = o.Set(context.Background(), "c1", Change{At: web, Endpoints: endpoints("10.0.0.1", "10.0.0.5")})
 		},
 	} {
 		owning(t, func(c *cloud, g *grain, o *Owners) {
 			for _, conn := range []string{"c1", "c2"} {
 				o.Begin(conn)
-				if err := o.Set(context.Background(), conn, web, endpoints("10.0.0.1")); err != nil {
+				if err := o.Set(context.Background(), conn, Change{At: web, Endpoints: endpoints("10.0.0.1")}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -164,6 +164,40 @@ func BenchmarkSet(b *testing.B) {
 	defer o.Close()
 	o.Begin("c1")
 	for b.Loop() {
-		_ = o.Set(context.Background(), "c1", web, endpoints("10.0.0.1"))
+		_ = o.Set(context.Background(), "c1", Change{At: web, Endpoints: endpoints("10.0.0.1")})
 	}
+}
+
+// TestSetAll: each change has its own answer; of one service the later one counts.
+func TestSetAll(t *testing.T) {
+	owning(t, func(_ *cloud, g *grain, o *Owners) {
+		other, third := actors.Ref{Kind: web.Kind, ID: "other"}, actors.Ref{Kind: web.Kind, ID: "third"}
+		set := func(all ...Change) string {
+			got := make([]string, len(all))
+			o.SetAll(context.Background(), "c1", all, func(i int, err error) { got[i] += messages.KindOf(err).String() }, func() {})
+			return strings.ReplaceAll(strings.Join(got, " "), "ERROR_KIND_", "")
+		}
+		if got := set(Change{At: web, Endpoints: endpoints("10.0.0.1")}); got != "UNAVAILABLE" {
+			t.Errorf("of a connection that nobody has begun: %s", got)
+		}
+		o.Begin("c1")
+		got := set(Change{At: web, Endpoints: endpoints("10.0.0.1")}, Change{At: third},
+			Change{At: other, Endpoints: endpoints("10.0.0.2"), Max: 1}, Change{At: web, Endpoints: endpoints("10.0.0.3")})
+		if got != "NONE NONE EXHAUSTED NONE" {
+			t.Errorf("got %s", got)
+		}
+		if all := o.Get("c1", web); len(all) != 1 || all[0].Ip != "10.0.0.3" || o.Holds("c1") != 1 {
+			t.Errorf("it keeps %v in %d services", all, o.Holds("c1"))
+		}
+		g.fail = fmt.Errorf("no: %w", messages.Invalid)
+		if got := set(Change{At: web, Endpoints: endpoints("10.0.0.4")}, Change{At: other, Endpoints: endpoints("10.0.0.5")}); got != "INVALID NONE" {
+			t.Errorf("one refused: %s", got)
+		}
+		if all := o.Get("c1", web); len(all) != 1 || all[0].Ip != "10.0.0.3" {
+			t.Errorf("after a refusal it keeps %v", all)
+		}
+		if got := set(Change{At: web}, Change{At: other}); got != "NONE NONE" || o.Holds("c1") != 0 {
+			t.Errorf("got %s, and it keeps something in %d services", got, o.Holds("c1"))
+		}
+	})
 }

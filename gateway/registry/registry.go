@@ -46,7 +46,6 @@ const (
 	dropTime    = 2 * time.Second // of one try to say that a connection has ended
 	dropTries   = 5               // then the assurances say it
 	dropsAtOnce = 64
-	setTime     = 10 * time.Second // of one registration, where the caller sets no bound
 
 	maxViews     = 64       // renderings kept of one state
 	maxRendered  = 32 << 20 // bytes of answers kept by a Renders, about

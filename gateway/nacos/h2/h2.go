@@ -64,6 +64,9 @@ type Config struct {
 type Peer interface {
 	// Begin takes the message of a unary call, and has it until the call is answered.
 	Begin(in []byte) Call
+	// Together answers calls of which each Joins: answered is called with the number of
+	// a call as soon as there is its answer, idle before anybody is waited for.
+	Together(all []Call, answered func(i int, r Reply), idle func())
 	// Message takes one message of a stream, in order. It must not block; in is good
 	// until it returns. An error ends the stream.
 	Message(s *Sender, in []byte) error
@@ -71,10 +74,12 @@ type Peer interface {
 	Ended(s *Sender)
 }
 
-// Call is a unary call that is to be answered, by one of the two.
+// Call is a unary call that is to be answered, by one of the two or by Together.
 type Call interface {
 	// Quick answers if nothing has to be waited for; the calls behind wait for it.
 	Quick() (r Reply, ok bool)
+	// Joins says whether it may be answered together with others.
+	Joins() bool
 	// Answer may take its time.
 	Answer() Reply
 }

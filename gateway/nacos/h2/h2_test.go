@@ -43,6 +43,17 @@ func (e echoed) Quick() (Reply, bool) {
 	return e.Answer(), true
 }
 
+// Joins is of what begins with "join".
+func (e echoed) Joins() bool { return bytes.HasPrefix(e, []byte("join")) }
+
+func (e *echo) Together(all []Call, answered func(int, Reply), idle func()) {
+	for i := range all {
+		idle()
+		n := len(all) - 1 - i
+		answered(n, all[n].Answer())
+	}
+}
+
 func (e echoed) Answer() Reply { return answer(bytes.Clone(e)) }
 
 func (e *echo) Message(s *Sender, in []byte) error {
@@ -237,6 +248,42 @@ func TestCalls(t *testing.T) {
 				t.Errorf("got %q and %s", data, code)
 			}
 		})
+	}
+}
+
+// TestTogether: of calls that come at once, those that join are answered in one go, the
+// others by themselves.
+func TestTogether(t *testing.T) {
+	r := dial(t)
+	says := map[uint32]string{1: "join one", 3: "hello", 5: "join two", 7: "quick", 9: "join three"}
+	for id := uint32(1); id <= 9; id += 2 {
+		r.open(id, "/u")
+		if id == 9 {
+			_ = r.fr.WriteData(id, false, framed(says[id])[:7]) // the others are worked on meanwhile
+		} else {
+			_ = r.fr.WriteData(id, true, framed(says[id]))
+		}
+	}
+	_ = r.fr.WriteData(9, true, framed(says[9])[7:])
+	got := map[uint32][]byte{}
+	for ended := 0; ended < len(says); {
+		f, err := r.fr.ReadFrame()
+		if err != nil {
+			t.Fatalf("after %d answers: %v", ended, err)
+		}
+		switch f := f.(type) {
+		case *http2.DataFrame:
+			got[f.StreamID] = append(got[f.StreamID], f.Data()...)
+		case *http2.MetaHeadersFrame:
+			if f.StreamEnded() {
+				ended++
+			}
+		}
+	}
+	for id, m := range says {
+		if !bytes.Equal(got[id], framed(m)) {
+			t.Errorf("call %d: got %q", id, got[id])
+		}
 	}
 }
 

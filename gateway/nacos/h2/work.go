@@ -76,11 +76,13 @@ func (s *Server) work(b *batch) {
 	}
 }
 
-// run answers at once what can be, and sends that together. Of the rest each call
-// has a goroutine of its own, the last one this one.
+// run answers at once what can be, and sends that together. Of the rest those that
+// join are answered in one go; each other call has a goroutine of its own, of all
+// that are left the last one this one.
 func (s *Server) run(b *batch) {
 	c := b.conn
 	var slow job
+	var joined []job
 	quick := 0
 	for _, j := range b.jobs {
 		if j.call == nil {
@@ -89,6 +91,13 @@ func (s *Server) run(b *batch) {
 				j.in.free()
 				c.put(j.s, r)
 				quick++
+				continue
+			}
+			if len(b.jobs) > 1 && j.call.Joins() {
+				if joined == nil {
+					joined = make([]job, 0, len(b.jobs))
+				}
+				joined = append(joined, j)
 				continue
 			}
 		}
@@ -102,9 +111,39 @@ func (s *Server) run(b *batch) {
 		c.mu.Lock()
 		c.flush()
 	}
+	if len(joined) > 0 {
+		if slow.call != nil {
+			s.submit(newBatch(c, slow))
+		}
+		c.together(joined)
+		return
+	}
 	if slow.call != nil {
 		r := slow.call.Answer()
 		slow.in.free()
 		c.answer(slow.s, r)
 	}
+}
+
+// together answers calls that join. What is answered is sent before the next has to
+// be waited for.
+func (c *conn) together(all []job) {
+	asked := make([]Call, len(all))
+	for i, j := range all {
+		asked[i] = j.call
+	}
+	unsent := 0
+	send := func() {
+		if unsent > 0 {
+			unsent = 0
+			c.mu.Lock()
+			c.flush()
+		}
+	}
+	c.peer.Together(asked, func(i int, r Reply) {
+		all[i].in.free()
+		c.put(all[i].s, r)
+		unsent++
+	}, send)
+	send()
 }

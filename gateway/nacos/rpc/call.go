@@ -12,6 +12,7 @@ import (
 	"github.com/troupe-cloud/troupe/gateway/nacos/api"
 	"github.com/troupe-cloud/troupe/gateway/nacos/h2"
 	"github.com/troupe-cloud/troupe/gateway/nacos/wire"
+	"github.com/troupe-cloud/troupe/gateway/registry"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -21,19 +22,23 @@ type call struct {
 	server  *Server
 	conn    *conn
 	in      payload
-	broken  error // why in cannot be read
+	handler *handler // nil: nobody knows such requests
+	broken  error    // why in cannot be read
 	json    wire.Scanner
 	request string // its id, to be repeated in the answer
 	user    *api.User
 	reply   *reply
-	began   bool // the answer is a success, and has begun
+	began   bool   // the answer is a success, and has begun
+	about   naming // of a change: what it says
 }
 
 // handler is how one kind of request is answered. Handle reads c.json and returns
-// an error, or calls ok and appends further fields.
+// an error, or calls ok and appends further fields. What only changes what the
+// connection keeps in a service has change instead, which reads c.json into c.about.
 type handler struct {
 	answer string // the class of the answer
 	handle func(*call) error
+	change func(*call) (registry.Change, error)
 	early  bool // also before the connection is set up
 	light  bool // it asks nobody
 	quick  bool // it changes nothing, and mostly has the answer at once
@@ -50,14 +55,15 @@ func (c *conn) Begin(in []byte) h2.Call {
 	k.in.raw = in
 	k.server, k.conn, k.reply = c.server, c, newReply()
 	c.touch()
-	k.broken = k.in.parse()
+	if k.broken = k.in.parse(); k.broken == nil {
+		k.handler = handlers[string(k.in.kind)]
+	}
 	return k
 }
 
 // Quick is h2.Call's: it answers what asks nobody, or only what is in memory here.
 func (c *call) Quick() (h2.Reply, bool) {
-	h := handlers[string(c.in.kind)]
-	if c.broken == nil && h != nil && !h.quick {
+	if c.handler != nil && !c.handler.quick {
 		return nil, false
 	}
 	c.ctx = quickly
@@ -88,58 +94,71 @@ const errorResponse = "ErrorResponse"
 
 // work makes the answer, and says of what class it is; err is why it was refused.
 func (c *call) work() (kind string, err error) {
-	h, err := c.try()
-	switch {
-	case err == nil:
-		if !c.began {
-			c.ok()
-		}
-		c.reply.b = append(c.reply.b, '}')
-		return h.answer, nil
-	case h == nil:
-		c.fail(err)
-		return errorResponse, err
-	}
-	c.fail(err)
-	return h.answer, err
+	err = c.server.guarded(c.in.kind, c.try)
+	return c.said(err), err
 }
 
-// choose finds the handler; an error is one that comes before any.
-func (c *call) choose() (*handler, error) {
+// said ends the answer, which err refuses, and is its class.
+func (c *call) said(err error) string {
+	if err != nil {
+		c.fail(err)
+		if c.handler == nil {
+			return errorResponse
+		}
+		return c.handler.answer
+	}
+	if !c.began {
+		c.ok()
+	}
+	c.reply.b = append(c.reply.b, '}')
+	return c.handler.answer
+}
+
+// choose says why nobody is to look at what is asked; nil: its handler is.
+func (c *call) choose() error {
 	if c.broken != nil {
-		return nil, unparsable(c.broken)
+		return unparsable(c.broken)
 	}
 	c.json.Reset(c.in.body)
-	h := handlers[string(c.in.kind)]
+	h, err := c.handler, error(nil)
 	switch {
 	case h == nil:
-		c.peek()
-		return nil, errNoHandler
+		err = errNoHandler
 	case c.server.cfg.Ready != nil && !c.server.cfg.Ready():
-		c.peek()
-		return nil, errNotReady
+		err = errNotReady
 	case !h.early && !c.conn.registered():
-		c.peek()
-		return nil, errUnregistered
+		err = errUnregistered
 	case !h.light && c.server.cfg.Pressure != nil && c.server.cfg.Pressure() >= 1:
 		c.peek()
-		return h, errBusy
+		return errBusy
 	}
-	return h, nil
+	if err != nil {
+		c.handler = nil
+		c.peek()
+	}
+	return err
 }
 
-// try finds the handler and calls it; a panic ends this request only.
-func (c *call) try() (h *handler, err error) {
+// try calls the handler.
+func (c *call) try() error {
+	if err := c.choose(); err != nil {
+		return err
+	}
+	if c.handler.change != nil {
+		return c.change()
+	}
+	return c.handler.handle(c)
+}
+
+// guarded does something for a request of that kind: a panic ends this request only.
+func (s *Server) guarded(kind []byte, do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.server.cfg.Log.Error().Any("panic", p).Bytes("stack", debug.Stack()).Bytes("request", c.in.kind).Msg("a handler panicked")
+			s.cfg.Log.Error().Any("panic", p).Bytes("stack", debug.Stack()).Bytes("request", kind).Msg("a handler panicked")
 			err = fmt.Errorf("a handler panicked: %w", messages.Internal)
 		}
 	}()
-	if h, err = c.choose(); err == nil {
-		err = h.handle(c)
-	}
-	return h, err
+	return do()
 }
 
 // peek looks for the id of a request that nobody is going to read.

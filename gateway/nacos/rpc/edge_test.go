@@ -370,7 +370,7 @@ func TestGlob(t *testing.T) {
 
 // A panic of a handler ends its request only.
 func TestPanic(t *testing.T) {
-	handlers["PanicRequest"] = &handler{"PanicResponse", func(*call) error { panic("oh") }, true, true, false}
+	handlers["PanicRequest"] = &handler{answer: "PanicResponse", handle: func(*call) error { panic("oh") }, early: true, light: true}
 	defer delete(handlers, "PanicRequest")
 	p := newWorld(t).client()
 	if got := p.ask("PanicRequest", `{}`); got["errorCode"] != 500.0 {

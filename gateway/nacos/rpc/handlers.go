@@ -2,24 +2,25 @@ package rpc
 
 // handlers are all requests that are answered.
 var handlers = map[string]*handler{
-	"ServerCheckRequest": {"ServerCheckResponse", serverCheck, true, true, true},
-	"HealthCheckRequest": {"HealthCheckResponse", healthCheck, false, true, true},
+	"ServerCheckRequest": {answer: "ServerCheckResponse", handle: serverCheck, early: true, light: true, quick: true},
+	"HealthCheckRequest": {answer: "HealthCheckResponse", handle: healthCheck, light: true, quick: true},
 
-	"InstanceRequest":           {"InstanceResponse", instance, false, false, false},
-	"BatchInstanceRequest":      {"BatchInstanceResponse", batchInstance, false, false, false},
-	"PersistentInstanceRequest": {"InstanceResponse", persistentInstance, false, false, false},
-	"ServiceQueryRequest":       {"QueryServiceResponse", serviceQuery, false, false, true},
-	"SubscribeServiceRequest":   {"SubscribeServiceResponse", subscribeService, false, false, false},
-	"ServiceListRequest":        {"ServiceListResponse", serviceList, false, false, false},
-	"NamingFuzzyWatchRequest":   {"NamingFuzzyWatchResponse", namingFuzzyWatch, false, false, false},
+	"InstanceRequest":      {answer: "InstanceResponse", change: instance},
+	"BatchInstanceRequest": {answer: "BatchInstanceResponse", change: batchInstance},
 
-	"ConfigPublishRequest":     {"ConfigPublishResponse", configPublish, false, false, false},
-	"ConfigQueryRequest":       {"ConfigQueryResponse", configQuery, false, false, true},
-	"ConfigRemoveRequest":      {"ConfigRemoveResponse", configRemove, false, false, false},
-	"ConfigBatchListenRequest": {"ConfigChangeBatchListenResponse", configBatchListen, false, false, false},
-	"ConfigFuzzyWatchRequest":  {"ConfigFuzzyWatchResponse", configFuzzyWatch, false, false, false},
+	"PersistentInstanceRequest": {answer: "InstanceResponse", handle: persistentInstance},
+	"ServiceQueryRequest":       {answer: "QueryServiceResponse", handle: serviceQuery, quick: true},
+	"SubscribeServiceRequest":   {answer: "SubscribeServiceResponse", handle: subscribeService},
+	"ServiceListRequest":        {answer: "ServiceListResponse", handle: serviceList},
+	"NamingFuzzyWatchRequest":   {answer: "NamingFuzzyWatchResponse", handle: namingFuzzyWatch},
 
-	"LockOperationRequest": {"LockOperationResponse", lockOperation, false, false, false},
+	"ConfigPublishRequest":     {answer: "ConfigPublishResponse", handle: configPublish},
+	"ConfigQueryRequest":       {answer: "ConfigQueryResponse", handle: configQuery, quick: true},
+	"ConfigRemoveRequest":      {answer: "ConfigRemoveResponse", handle: configRemove},
+	"ConfigBatchListenRequest": {answer: "ConfigChangeBatchListenResponse", handle: configBatchListen},
+	"ConfigFuzzyWatchRequest":  {answer: "ConfigFuzzyWatchResponse", handle: configFuzzyWatch},
+
+	"LockOperationRequest": {answer: "LockOperationResponse", handle: lockOperation},
 }
 
 // serverCheck tells a client the id of its connection.

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -99,78 +98,6 @@ func (c *call) target(n *naming, to api.Action) (actors.Ref, error) {
 
 func (n *naming) resource() api.Resource {
 	return api.Resource{Namespace: n.namespace, Group: n.group, Type: api.Naming, Name: n.name}
-}
-
-// instance registers or deregisters the one instance that this connection has in
-// a service.
-func instance(c *call) error {
-	var n naming
-	at, err := c.target(&n, api.Write)
-	if err != nil {
-		return err
-	}
-	switch n.op {
-	case "registerInstance":
-		if n.endpoint == nil {
-			return missing("instance")
-		}
-		err = c.keep(&n, at, n.endpoint)
-	case "deregisterInstance":
-		err = c.keep(&n, at)
-	default:
-		return unknownOp(n.op)
-	}
-	if err != nil {
-		return err
-	}
-	c.ok()
-	c.text(`,"type":`, n.op)
-	return nil
-}
-
-// batchInstance says all instances that this connection has in a service.
-func batchInstance(c *call) error {
-	var n naming
-	at, err := c.target(&n, api.Write)
-	if err != nil {
-		return err
-	}
-	switch n.op {
-	case "batchRegisterInstance", "batchDeregisterInstance":
-	default:
-		return unknownOp(n.op)
-	}
-	if err := c.keep(&n, at, n.endpoints...); err != nil {
-		return err
-	}
-	c.ok()
-	c.text(`,"type":`, n.op)
-	return nil
-}
-
-// keep makes endpoints all that the connection keeps in a service.
-func (c *call) keep(n *naming, at actors.Ref, endpoints ...*messages.Endpoint) error {
-	if len(endpoints) > service.MaxEndpointsPerMessage {
-		return fmt.Errorf("at most %d instances are registered at once: %w", service.MaxEndpointsPerMessage, messages.Invalid)
-	}
-	for _, e := range endpoints {
-		e.Persistent = false // what it says of itself does not count here: it lives with its connection
-		if err := c.prepare(n, e); err != nil {
-			return err
-		}
-	}
-	if len(endpoints) > 1 {
-		endpoints = unique(endpoints)
-	}
-	owners := c.server.cfg.Owners
-	if len(endpoints) > 0 && owners.Holds(c.conn.id) >= c.server.cfg.MaxServices && len(owners.Get(c.conn.id, at)) == 0 {
-		return fmt.Errorf("a connection has instances in at most %d services: %w", c.server.cfg.MaxServices, messages.Exhausted)
-	}
-	if err := owners.Set(c.ctx, c.conn.id, at, endpoints); err != nil {
-		return err
-	}
-	c.server.cfg.Names.Hint(registry.ServiceKind, n.namespace)
-	return nil
 }
 
 // prepare makes an endpoint what is registered, and checks it.
