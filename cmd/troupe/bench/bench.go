@@ -38,6 +38,7 @@ type run struct {
 	notes  io.Writer // progress, for people
 	rows   []row
 	tokens string
+	newest []string // ids of the servers that the clients created last
 
 	cloud *process // of one node
 	group *group   // of several
