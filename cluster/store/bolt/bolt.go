@@ -271,12 +271,6 @@ func (s *Store) usable(ctx context.Context) error {
 	return nil
 }
 
-func encode(revision uint64, value []byte) []byte {
-	b := make([]byte, revisionSize, revisionSize+len(value))
-	binary.BigEndian.PutUint64(b, revision)
-	return append(b, value...)
-}
-
 // decode copies: bbolt's bytes are only valid inside the transaction.
 func decode(key string, raw []byte) (store.Item, error) {
 	if len(raw) < revisionSize {

@@ -84,6 +84,8 @@ func (s *Store) checkpoint(l *layer) (err error) {
 			err = fmt.Errorf("%w: %v", errDamaged, p)
 		}
 	}()
+	var values arena
+	defer values.release()
 	return s.db.Update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketName)
 		b.FillPercent = fillPercent
@@ -93,7 +95,7 @@ func (s *Store) checkpoint(l *layer) (err error) {
 			if e := it.Value(); e.value == nil {
 				err = b.Delete(key)
 			} else {
-				err = b.Put(key, encode(e.revision, e.value))
+				err = b.Put(key, values.encode(e.revision, e.value))
 			}
 			if err != nil {
 				return err

@@ -23,7 +23,7 @@ type walk struct {
 }
 
 func newMerge(b *bbolt.Bucket, layers []*layer, from string) *merge {
-	m := &merge{cursor: b.Cursor()}
+	m := &merge{cursor: b.Cursor(), layers: make([]walk, 0, len(layers))}
 	for _, l := range layers {
 		w := walk{at: l.tree.Iter()}
 		w.ok = w.at.Seek(from)
