@@ -37,21 +37,21 @@ func ValidID(id string) bool { return idForm.MatchString(id) }
 
 // CheckSpec refuses, with Invalid, a spec that can never be built anywhere.
 func CheckSpec(s *messages.DomainSpec) error {
-	for _, c := range []struct {
-		bad      bool
-		sentence string
-	}{
-		{!ValidID(s.GetInstanceId()), fmt.Sprintf("instance id %q is not a UUID", s.GetInstanceId())},
-		{s.GetVcpus() < 1 || s.GetVcpus() > MaxVCPUs, fmt.Sprintf("%d vCPUs are not between 1 and %d", s.GetVcpus(), MaxVCPUs)},
-		{s.GetRamMib() < 1 || s.GetRamMib() > MaxRAMMiB, fmt.Sprintf("%d MiB of memory are not between 1 and %d", s.GetRamMib(), MaxRAMMiB)},
-		{s.GetDiskGib() < 0 || s.GetDiskGib() > MaxDiskGiB, fmt.Sprintf("%d GiB of disk are not between 0 and %d", s.GetDiskGib(), MaxDiskGiB)},
-		{!sha256Form.MatchString(s.GetImageSha256()), fmt.Sprintf("image content %q is not a SHA-256 in hex", s.GetImageSha256())},
-		{s.GetImageFormat() != "qcow2" && s.GetImageFormat() != "raw", fmt.Sprintf("image format %q is neither qcow2 nor raw", s.GetImageFormat())},
-		{len(s.GetNics()) > MaxNICs, fmt.Sprintf("%d network interfaces are more than %d", len(s.GetNics()), MaxNICs)},
-	} {
-		if c.bad {
-			return fmt.Errorf("%s: %w", c.sentence, messages.Invalid)
-		}
+	switch { // at every build: no sentence is made that nobody reads
+	case !ValidID(s.GetInstanceId()):
+		return fmt.Errorf("instance id %q is not a UUID: %w", s.GetInstanceId(), messages.Invalid)
+	case s.GetVcpus() < 1 || s.GetVcpus() > MaxVCPUs:
+		return fmt.Errorf("%d vCPUs are not between 1 and %d: %w", s.GetVcpus(), MaxVCPUs, messages.Invalid)
+	case s.GetRamMib() < 1 || s.GetRamMib() > MaxRAMMiB:
+		return fmt.Errorf("%d MiB of memory are not between 1 and %d: %w", s.GetRamMib(), MaxRAMMiB, messages.Invalid)
+	case s.GetDiskGib() < 0 || s.GetDiskGib() > MaxDiskGiB:
+		return fmt.Errorf("%d GiB of disk are not between 0 and %d: %w", s.GetDiskGib(), MaxDiskGiB, messages.Invalid)
+	case !sha256Form.MatchString(s.GetImageSha256()):
+		return fmt.Errorf("image content %q is not a SHA-256 in hex: %w", s.GetImageSha256(), messages.Invalid)
+	case s.GetImageFormat() != "qcow2" && s.GetImageFormat() != "raw":
+		return fmt.Errorf("image format %q is neither qcow2 nor raw: %w", s.GetImageFormat(), messages.Invalid)
+	case len(s.GetNics()) > MaxNICs:
+		return fmt.Errorf("%d network interfaces are more than %d: %w", len(s.GetNics()), MaxNICs, messages.Invalid)
 	}
 	for _, n := range s.GetNics() {
 		if err := checkNIC(n); err != nil {

@@ -1,8 +1,8 @@
 package instance
 
 import (
-	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/messages"
@@ -45,5 +45,7 @@ func IndexPrefix(project string) string {
 
 // IndexKey is where the instance is listed: by project, the newest first.
 func IndexKey(v *messages.InstanceView) string {
-	return fmt.Sprintf("%s%020d-%s", IndexPrefix(v.ProjectId), math.MaxInt64-v.CreatedAt, v.Id)
+	const zeros = "00000000000000000000"
+	age := strconv.FormatUint(uint64(math.MaxInt64-v.CreatedAt), 10) // 20 digits at most
+	return IndexPrefix(v.ProjectId) + zeros[len(age):] + age + "-" + v.Id
 }

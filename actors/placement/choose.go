@@ -159,10 +159,14 @@ func mix(h uint64, s string) uint64 {
 	return h
 }
 
+// explain is the score of one host. What it says of the weighers is allocated together.
 func (g *Group) explain(c candidate, scale scale) *messages.HostScore {
 	s := &messages.HostScore{Host: g.pool.host(c.at).Name, Score: c.score, Shares: make([]*messages.WeighShare, len(weighers))}
+	shares := new([len(weighers)]messages.WeighShare)
 	for w, v := range c.raw {
-		s.Shares[w] = &messages.WeighShare{Weigher: weighers[w].name, Raw: v, Share: scale.share(w, v)}
+		share := &shares[w]
+		share.Weigher, share.Raw, share.Share = weighers[w].name, v, scale.share(w, v)
+		s.Shares[w] = share
 	}
 	return s
 }
