@@ -41,15 +41,15 @@ func (k kind[S]) EachRow(s State, yield func(row string, value []byte) bool) err
 // place; nil is a row that is not there. The zero State has no rows; without a record
 // the result has nothing but rows.
 func (k kind[S]) Patch(s State, record *messages.Record, rows map[string][]byte) (State, error) {
-	var after S
+	after := new(box[S])
 	if record != nil {
-		if err := json.Unmarshal(record.State, &after); err != nil {
+		if err := json.Unmarshal(record.State, &after.s); err != nil {
 			return State{}, fmt.Errorf("state of %s: %w", k.spec.Name, err)
 		}
 	}
 	older, byTable := k.tablesOf(&s), byTable(rows)
 	if k.spec.Tables != nil {
-		for name, t := range k.spec.Tables(&after) {
+		for name, t := range k.spec.Tables(&after.s) {
 			if err := t.patch(older[name], byTable[name]); err != nil {
 				return State{}, fmt.Errorf("table %s of %s: %w", name, k.spec.Name, err)
 			}
@@ -66,7 +66,7 @@ func (k kind[S]) tablesOf(s *State) map[string]Rows {
 	if k.spec.Tables == nil {
 		return nil
 	}
-	value, _ := s.value.(S)
+	value, _ := of[S](s.value)
 	return k.spec.Tables(&value)
 }
 

@@ -36,6 +36,14 @@ func (g Graves) AppendJSON(b []byte) ([]byte, error) {
 	return o.Close()
 }
 
+// Table is one of both tables by the name that it has in all kinds.
+func (g *Graves) Table(name string) Rows {
+	if name == "line" {
+		return &g.Line
+	}
+	return &g.Dead
+}
+
 // Get is id's grave.
 func (g Graves) Get(id string) (Grave, bool) {
 	n, ok := g.Dead.Get(id)

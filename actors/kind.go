@@ -78,6 +78,10 @@ type Spec[S any] struct {
 	// Tables names the Table and Cold fields of S. Nil: none.
 	Tables func(*S) map[string]Rows
 
+	// Table is one of Tables by its name, where a kind commits so often that naming
+	// all of them each time counts. Nil: it is looked up in Tables.
+	Table func(s *S, name string) Rows
+
 	// Volatile kinds live in memory only and commit nothing.
 	Volatile bool
 }
@@ -101,27 +105,6 @@ type Kind interface {
 	Rebase(durable, memory State) State
 }
 
-// State is one immutable state of a grain.
-type State struct {
-	value     any
-	encoded   []byte
-	unsettled bool
-	kept      bool
-	wake      time.Time
-}
-
-// Encoded is the state as it is stored, without its tables.
-func (s State) Encoded() []byte { return s.encoded }
-
-// Unsettled says whether work is outstanding.
-func (s State) Unsettled() bool { return s.unsettled }
-
-// Wake is when the grain wants to be woken; zero: never.
-func (s State) Wake() time.Time { return s.wake }
-
-// Value is the kind's own state value, for invariants in tests.
-func (s State) Value() any { return s.value }
-
 // Write is a key of the store and its new value; nil deletes it.
 type Write struct {
 	Key   string
@@ -144,7 +127,13 @@ func (s Spec[S]) Kind() Kind {
 	k := kind[S]{spec: s}
 	if s.Tables != nil {
 		var none S
-		k.tables = sortedKeys(s.Tables(&none))
+		all := s.Tables(&none)
+		k.tables = sortedKeys(all)
+		for name, t := range all {
+			if s.Table != nil && s.Table(&none, name) != t {
+				panic(fmt.Sprintf("Table and Tables of %s differ in %s", s.Name, name))
+			}
+		}
 	}
 	return k
 }
@@ -164,15 +153,15 @@ func (k kind[S]) HasTables() bool { return k.spec.Tables != nil }
 func (k kind[S]) Makes(m Message) bool { return k.spec.Makes != nil && k.spec.Makes(m) }
 
 func (k kind[S]) Open(record *messages.Record, rows map[string][]byte) (State, error) {
-	var s S
+	b := new(box[S])
 	if record != nil {
-		if err := json.Unmarshal(record.State, &s); err != nil {
+		if err := json.Unmarshal(record.State, &b.s); err != nil {
 			return State{}, fmt.Errorf("state of %s: %w", k.spec.Name, err)
 		}
 	}
 	if k.spec.Tables != nil {
 		byTable := byTable(rows)
-		for name, t := range k.spec.Tables(&s) {
+		for name, t := range k.spec.Tables(&b.s) {
 			if err := t.load(byTable[name]); err != nil {
 				return State{}, fmt.Errorf("table %s of %s: %w", name, k.spec.Name, err)
 			}
@@ -182,15 +171,15 @@ func (k kind[S]) Open(record *messages.Record, rows map[string][]byte) (State, e
 	if record != nil {
 		encoded = record.State
 	}
-	return k.state(s, encoded), nil
+	return k.state(b, encoded), nil
 }
 
-func (k kind[S]) state(s S, encoded []byte) State {
-	st := State{value: s, encoded: encoded, unsettled: k.unsettled(s)}
+func (k kind[S]) state(b *box[S], encoded []byte) State {
+	st := State{value: b, encoded: encoded, unsettled: k.unsettled(b.s)}
 	if k.spec.Wake != nil {
-		st.wake = k.spec.Wake(s)
+		st.wake = k.spec.Wake(b.s)
 	}
-	st.kept = st.unsettled || k.spec.Keep != nil && k.spec.Keep(s)
+	st.kept = st.unsettled || k.spec.Keep != nil && k.spec.Keep(b.s)
 	return st
 }
 
@@ -205,13 +194,13 @@ func (k kind[S]) Rebase(durable, memory State) State {
 	if k.spec.Rebase == nil {
 		return durable
 	}
-	d, _ := durable.value.(S)
-	m, _ := memory.value.(S)
-	return k.state(k.spec.Rebase(d, m), durable.encoded)
+	d, _ := of[S](durable.value)
+	m, _ := of[S](memory.value)
+	return k.state(&box[S]{k.spec.Rebase(d, m)}, durable.encoded)
 }
 
 func (k kind[S]) Step(st State, in Input) (Turn, error) {
-	before, ok := st.value.(S)
+	before, ok := of[S](st.value)
 	if !ok && st.value != nil {
 		panic(fmt.Sprintf("%s was given a state of type %T", k.spec.Name, st.value))
 	}
@@ -223,21 +212,28 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 		return Turn{State: st, Effects: effects}, nil
 	}
 	if k.spec.Volatile {
-		return Turn{State: State{value: after}, Effects: effects}, nil
+		return Turn{State: State{value: &box[S]{after}}, Effects: effects}, nil
 	}
+	is := &box[S]{after}
 	if k.spec.Same != nil && k.spec.Same(before, after) {
-		return Turn{State: k.state(after, st.encoded), Memory: k.spec.Rebase != nil, Effects: effects}, nil
+		return Turn{State: k.state(is, st.encoded), Memory: k.spec.Rebase != nil, Effects: effects}, nil
 	}
-	encoded, err := encodeJSON(after)
+	encoded, err := encodeLike(&is.s, st.encoded)
 	if err != nil {
 		return Turn{State: st}, fmt.Errorf("encode %s: %w", k.spec.Name, err)
 	}
 	t := Turn{Effects: effects}
 	if k.spec.Tables != nil {
-		kept := after // what has an address is allocated: not for what only reads
-		tables := k.spec.Tables(&kept)
+		var tables map[string]Rows
+		if k.spec.Table == nil {
+			tables = k.spec.Tables(&is.s)
+		}
 		for _, name := range k.tables {
-			rows, err := tables[name].writes()
+			table := tables[name]
+			if k.spec.Table != nil {
+				table = k.spec.Table(&is.s, name)
+			}
+			rows, err := table.writes()
 			if err != nil {
 				return Turn{State: st}, fmt.Errorf("table %s of %s: %w", name, k.spec.Name, err)
 			}
@@ -245,16 +241,15 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 				t.Writes = make([]Write, 0, len(rows)+besideRows)
 			}
 			for _, row := range rows {
-				t.Writes = append(t.Writes, Write{tables[name].key(Ref{k.spec.Name, in.ID}, name, row.Key), row.Value})
+				t.Writes = append(t.Writes, Write{table.key(Ref{k.spec.Name, in.ID}, name, row.Key), row.Value})
 				if k.spec.RowIndex != nil {
-					t.Writes = append(t.Writes, difference(k.spec.RowIndex(before, name, row.Key), k.spec.RowIndex(kept, name, row.Key))...)
+					t.Writes = append(t.Writes, difference(k.spec.RowIndex(before, name, row.Key), k.spec.RowIndex(after, name, row.Key))...)
 				}
 			}
-			tables[name].settle()
+			table.settle()
 		}
-		after = kept
 	}
-	t.State = k.state(after, encoded)
+	t.State = k.state(is, encoded)
 	t.Changed = len(t.Writes) > 0 || !bytes.Equal(st.encoded, encoded)
 	if len(st.encoded) == 0 && len(t.Writes) == 0 {
 		// A grain that was never written stays unwritten until it differs from
@@ -265,7 +260,7 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 		}
 	}
 	if t.Changed {
-		t.Writes = append(t.Writes, k.index(before, after)...)
+		t.Writes = append(t.Writes, k.index(before, is.s)...)
 		if st.kept != t.State.kept {
 			w := Write{Key: UnsettledKey(Ref{k.spec.Name, in.ID})}
 			if t.State.kept {
@@ -275,6 +270,14 @@ func (k kind[S]) Step(st State, in Input) (Turn, error) {
 		}
 	}
 	return t, nil
+}
+
+// encodeLike is encodeJSON of what is often as it was: then it is like itself.
+func encodeLike(v any, like []byte) ([]byte, error) {
+	if v, ok := v.(encode.Appender); ok {
+		return encode.MarshalLike(v, like)
+	}
+	return encodeJSON(v)
 }
 
 // encodeJSON is what is stored of v, which writes itself where it can.
@@ -312,10 +315,12 @@ func RecordKey(r Ref) string { return "grain/" + r.Kind + "/" + escape(r.ID) }
 
 // RowPrefix is what the keys of all rows of a grain's tables begin with: they
 // stand right behind the record, so that a commit of both touches one page.
-func RowPrefix(r Ref) string { return RecordKey(r) + "/" }
+func RowPrefix(r Ref) string { return "grain/" + r.Kind + "/" + escape(r.ID) + "/" }
 
 // RowKey is where one row of a grain's table is stored.
-func RowKey(r Ref, table, row string) string { return RowPrefix(r) + table + "/" + escape(row) }
+func RowKey(r Ref, table, row string) string {
+	return "grain/" + r.Kind + "/" + escape(r.ID) + "/" + table + "/" + escape(row)
+}
 
 // ColdKey is where one row of a grain's Cold table is stored: not below its record,
 // so that an activation does not read it.

@@ -98,6 +98,15 @@ func Spec() actors.Kind {
 		Tables: func(s *State) map[string]actors.Rows {
 			return map[string]actors.Rows{"claims": &s.Claims, "card": &s.Card, "line": &s.Graves.Line, "dead": &s.Graves.Dead}
 		},
+		Table: func(s *State, name string) actors.Rows {
+			switch name {
+			case "claims":
+				return &s.Claims
+			case "card":
+				return &s.Card
+			}
+			return s.Graves.Table(name)
+		},
 	}.Kind()
 }
 

@@ -93,6 +93,15 @@ func Spec() actors.Kind {
 		Tables: func(s *State) map[string]actors.Rows {
 			return map[string]actors.Rows{"history": &s.History, "papers": &s.Papers, moves: &s.Moves}
 		},
+		Table: func(s *State, name string) actors.Rows {
+			switch name {
+			case "history":
+				return &s.History
+			case "papers":
+				return &s.Papers
+			}
+			return &s.Moves
+		},
 	}.Kind()
 }
 

@@ -55,6 +55,17 @@ func Spec() actors.Kind {
 				"line": &s.Graves.Line, "dead": &s.Graves.Dead,
 			}
 		},
+		Table: func(s *State, name string) actors.Rows {
+			switch name {
+			case portsTable:
+				return &s.Ports
+			case "instances":
+				return &s.Instances
+			case "blocks":
+				return &s.Blocks
+			}
+			return s.Graves.Table(name)
+		},
 	}.Kind()
 }
 

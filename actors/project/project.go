@@ -37,6 +37,12 @@ func Spec() actors.Kind {
 		Tables: func(s *State) map[string]actors.Rows {
 			return map[string]actors.Rows{"roster": &s.Roster, "line": &s.Graves.Line, "dead": &s.Graves.Dead}
 		},
+		Table: func(s *State, name string) actors.Rows {
+			if name == "roster" {
+				return &s.Roster
+			}
+			return s.Graves.Table(name)
+		},
 	}.Kind()
 }
 

@@ -13,13 +13,19 @@ var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
 // Marshal returns what v writes, in memory of just that size: what is stored stays
 // for a while.
-func Marshal(v Appender) ([]byte, error) {
+func Marshal(v Appender) ([]byte, error) { return MarshalLike(v, nil) }
+
+// MarshalLike is Marshal, but returns like if that is what v writes.
+func MarshalLike(v Appender, like []byte) ([]byte, error) {
 	kept := scratch.Get().(*[]byte)
 	b, err := v.AppendJSON((*kept)[:0])
 	if err != nil {
 		return nil, err
 	}
-	raw := bytes.Clone(b)
+	raw := like
+	if !bytes.Equal(b, like) {
+		raw = bytes.Clone(b)
+	}
 	if *kept = b; cap(b) <= maxScratch {
 		scratch.Put(kept)
 	}
