@@ -92,6 +92,35 @@ func BenchmarkRegister(b *testing.B) {
 	}
 }
 
+// BenchmarkReplace: connections that each have one endpoint in each of many small
+// services say another one, as a rolling update does.
+func BenchmarkReplace(b *testing.B) {
+	const services, owners = 1024, 16
+	all := make([]*machine, services)
+	for i := range all {
+		all[i] = filled(b, 0, true)
+	}
+	say := func(n int) {
+		m, r := all[n%services], benchRegister(n/services%owners)
+		e := r.Endpoints[0]
+		e.Port = int32(1 + n%60000)
+		e.Metadata = map[string]string{"version": fmt.Sprint(n)}
+		r.Owner, r.Replace = fmt.Sprintf("node-1-af3c/1700000000000_10.0.0.1_%d", n/services%owners), true
+		m.now = m.now.Add(time.Second / 30)
+		m.step(b, r)
+		if at := m.state.Wake(); !at.After(m.now) {
+			m.step(b, &messages.Woken{})
+		}
+	}
+	for n := range services * owners {
+		say(n)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		say(i)
+	}
+}
+
 // BenchmarkRenew: beats of one service of 10,000 in batches of some, as a gateway
 // gathers them.
 func BenchmarkRenew(b *testing.B) {

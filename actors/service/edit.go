@@ -16,13 +16,14 @@ import (
 type edit struct {
 	State
 	was     *kept
-	l       live
+	l       *live // its own until it is done
 	by      *token
 	in      actors.Input
 	now     int64
 	effects []actors.Effect
 	visible bool                 // what subscribers see has changed
 	woken   bool                 // nobody waits for what comes of it
+	tallied bool                 // l.clusters is a copy
 	touched []*messages.Endpoint // of whose addresses something was replaced
 	arms    []arm
 	removed []*entry // of owners that have not heard of it
@@ -34,7 +35,8 @@ type arm struct {
 }
 
 func (s State) edit(in actors.Input) *edit {
-	return &edit{State: s, was: s.kept, l: *s.live, by: &token{}, in: in, now: in.Now.UnixMilli()}
+	l := *s.live
+	return &edit{State: s, was: s.kept, l: &l, by: &token{}, in: in, now: in.Now.UnixMilli()}
 }
 
 // revisionAhead is how far the committed mark is ahead of the revisions, in
@@ -71,8 +73,10 @@ func (w *edit) done(effects ...actors.Effect) (State, []actors.Effect, error) {
 	}
 	w.emptied()
 	w.l.wake = w.nextWake()
-	l := w.l
-	w.State.live = &l
+	w.State.live = w.l
+	if len(w.effects) == 0 {
+		return w.State, effects, nil
+	}
 	return w.State, append(w.effects, effects...), nil
 }
 
@@ -151,7 +155,7 @@ func (w *edit) remove(r *entry) {
 		w.setPlace(p, joint(slices.DeleteFunc(slices.Collect(p.all), func(o *entry) bool { return o == r })))
 	}
 	w.l.slots = w.l.slots.set(r.slot, nil, w.by)
-	w.l.armed = w.l.armed.set(r.slot, 0, w.by)
+	w.disarm(r.slot)
 	w.l.free = &freeSlot{r.slot, w.l.free}
 	w.l.held--
 	w.keepRow(r, nil)
@@ -177,6 +181,9 @@ func (w *edit) setPlace(old, p place) {
 	if was == is {
 		return
 	}
+	if w.touched == nil {
+		w.touched = make([]*messages.Endpoint, 0, 2) // one comes and another one goes, mostly
+	}
 	if is != nil {
 		w.touched = append(w.touched, is)
 	} else {
@@ -195,7 +202,10 @@ func (w *edit) count(e *messages.Endpoint, by int) {
 // tally counts the addresses of a cluster.
 func (w *edit) tally(cluster string, by int) {
 	i, ok := slices.BinarySearchFunc(w.l.clusters, cluster, func(t tally, name string) int { return cmp.Compare(t.name, name) })
-	all := slices.Clone(w.l.clusters)
+	all := w.l.clusters
+	if !w.tallied {
+		w.tallied, all = true, slices.Clone(all)
+	}
 	if !ok {
 		all = slices.Insert(all, i, tally{name: cluster})
 	}
@@ -258,6 +268,20 @@ func (w *edit) arm(slot uint32, at int64) {
 	}
 	w.l.armed = w.l.armed.set(slot, at, w.by)
 	w.arms = append(w.arms, arm{at, slot})
+}
+
+// disarm has a slot looked at no more.
+func (w *edit) disarm(slot uint32) {
+	if w.l.armed.get(slot) != 0 {
+		w.l.armed = w.l.armed.set(slot, 0, w.by)
+	}
+}
+
+// hold gives a slot a lease without an end.
+func (w *edit) hold(slot uint32) {
+	if w.l.lease.get(slot) != forever {
+		w.l.lease = w.l.lease.set(slot, forever, w.by)
+	}
 }
 
 // flush puts what was armed into its buckets.

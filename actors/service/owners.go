@@ -72,8 +72,8 @@ func (w *edit) retract(m *member, o *owner) {
 
 func (w *edit) revive(o *owner) {
 	for _, slot := range o.slots {
-		w.l.lease = w.l.lease.set(slot, forever, w.by)
-		w.l.armed = w.l.armed.set(slot, 0, w.by)
+		w.hold(slot)
+		w.disarm(slot)
 	}
 }
 

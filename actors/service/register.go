@@ -213,7 +213,7 @@ func (w *edit) merge(r, old, like *entry) {
 func (w *edit) again(old *entry, healthy bool) {
 	switch {
 	case old.e.Owner != "":
-		w.l.lease = w.l.lease.set(old.slot, forever, w.by)
+		w.hold(old.slot)
 	case !old.e.Persistent:
 		w.beat(old, healthy)
 	}
@@ -223,10 +223,10 @@ func (w *edit) again(old *entry, healthy bool) {
 func (w *edit) begin(r *entry) {
 	switch {
 	case r.e.Persistent:
-		w.l.lease = w.l.lease.set(r.slot, forever, w.by)
+		w.hold(r.slot)
 		w.watch(r)
 	case r.e.Owner != "":
-		w.l.lease = w.l.lease.set(r.slot, forever, w.by)
+		w.hold(r.slot)
 		if byItself(r.e) {
 			w.watchAlone(r)
 		}

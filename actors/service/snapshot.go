@@ -148,8 +148,7 @@ func restore(s State, in actors.Input) State {
 	w.flush()
 	w.emptied()
 	w.l.wake = w.nextWake()
-	l := w.l
-	s.live = &l
+	s.live = w.l
 	return s
 }
 

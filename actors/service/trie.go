@@ -84,20 +84,36 @@ func (n *trieNode[T]) all(yield func(T) bool) bool {
 	return true
 }
 
-// own is n itself if this step has made it, else a copy.
-func (n *trieNode[T]) own(by *token) *trieNode[T] {
+// own is n itself if this step has made it, else a copy, which has room for so many
+// items more.
+func (n *trieNode[T]) own(by *token, room int) *trieNode[T] {
 	switch {
 	case n == nil:
 		return &trieNode[T]{by: by}
 	case n.by == by:
 		return n
 	}
-	return &trieNode[T]{by, n.itemAt, n.kidAt, slices.Clone(n.items), slices.Clone(n.kids)}
+	c := &trieNode[T]{by: by, itemAt: n.itemAt, kidAt: n.kidAt}
+	if size := len(n.items) + room; size > 0 {
+		c.items = append(make([]T, 0, size), n.items...)
+	}
+	if len(n.kids) > 0 {
+		c.kids = append(make([]*trieNode[T], 0, len(n.kids)), n.kids...)
+	}
+	return c
+}
+
+// room is how many items more n will have when one of that bit is put there.
+func (n *trieNode[T]) room(bit uint32) int {
+	if n == nil || (n.itemAt|n.kidAt)&bit != 0 {
+		return 0
+	}
+	return 1
 }
 
 func (n *trieNode[T]) put(shift int, h uint64, item T, is func(T) bool, by *token) *trieNode[T] {
-	n = n.own(by)
 	if shift >= trieEnd {
+		n = n.own(by, 1)
 		if i := slices.IndexFunc(n.items, is); i >= 0 {
 			n.items[i] = item
 		} else {
@@ -106,6 +122,7 @@ func (n *trieNode[T]) put(shift int, h uint64, item T, is func(T) bool, by *toke
 		return n
 	}
 	bit := uint32(1) << (h >> shift & 31)
+	n = n.own(by, n.room(bit))
 	at := rank(n.itemAt, bit)
 	switch {
 	case n.kidAt&bit != 0:
@@ -129,7 +146,7 @@ func (n *trieNode[T]) put(shift int, h uint64, item T, is func(T) bool, by *toke
 }
 
 func (n *trieNode[T]) cut(shift int, h uint64, is func(T) bool, by *token) *trieNode[T] {
-	n = n.own(by)
+	n = n.own(by, 0)
 	if shift >= trieEnd {
 		n.items = slices.DeleteFunc(n.items, is)
 		return n

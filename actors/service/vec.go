@@ -11,11 +11,12 @@ const (
 	vecMask = 1<<vecBits - 1
 )
 
-// vec is a persistent vector of three levels. The zero vec is empty; what was
-// never set is zero.
+// vec is a persistent vector of three levels; the first leaf, which is all that most
+// have, stands by itself. The zero vec is empty; what was never set is zero.
 type vec[T any] struct {
-	by  *token
-	top []*vecMid[T]
+	first *vecLeaf[T]
+	by    *token
+	top   []*vecMid[T]
 }
 
 type vecMid[T any] struct {
@@ -36,6 +37,9 @@ func (a vec[T]) get(i uint32) (v T) {
 }
 
 func (a vec[T]) leaf(i uint32) *vecLeaf[T] {
+	if i <= vecMask {
+		return a.first
+	}
 	if t := int(i >> (2 * vecBits)); t < len(a.top) && a.top[t] != nil {
 		if m := int(i >> vecBits & vecMask); m < len(a.top[t].kids) {
 			return a.top[t].kids[m]
@@ -46,7 +50,11 @@ func (a vec[T]) leaf(i uint32) *vecLeaf[T] {
 
 // set is a with v at i.
 func (a vec[T]) set(i uint32, v T, by *token) vec[T] {
-	t, m, at := int(i>>(2*vecBits)), int(i>>vecBits&vecMask), int(i&vecMask)
+	if i <= vecMask {
+		a.first = a.first.set(i, v, by)
+		return a
+	}
+	t, m := int(i>>(2*vecBits)), int(i>>vecBits&vecMask)
 	if a.by != by {
 		a.by, a.top = by, slices.Clone(a.top)
 	}
@@ -63,19 +71,25 @@ func (a vec[T]) set(i uint32, v T, by *token) vec[T] {
 	for len(mid.kids) <= m {
 		mid.kids = append(mid.kids, nil)
 	}
-	l := mid.kids[m]
-	if l == nil {
+	mid.kids[m] = mid.kids[m].set(i, v, by)
+	return a
+}
+
+// set is l with v at i, of which the last bits count.
+func (l *vecLeaf[T]) set(i uint32, v T, by *token) *vecLeaf[T] {
+	at := int(i & vecMask)
+	switch {
+	case l == nil:
 		l = &vecLeaf[T]{by, make([]T, at+1)}
-	} else if l.by != by {
+	case l.by != by:
 		c := &vecLeaf[T]{by, make([]T, max(len(l.v), at+1))}
 		copy(c.v, l.v)
 		l = c
 	}
-	mid.kids[m] = l
 	for len(l.v) <= at {
 		var zero T
 		l.v = append(l.v, zero)
 	}
 	l.v[at] = v
-	return a
+	return l
 }
