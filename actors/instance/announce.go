@@ -220,7 +220,7 @@ func (s State) retry(now time.Time) (State, []actors.Effect) {
 // the history says last.
 func (s State) noteRefusal(now time.Time, d Said) State {
 	why := d.Service + ": " + d.Refused
-	if a, ok := s.History.Get(actionKey(s.Actions)); ok && a.Action == announceAction && a.Message == why {
+	if a := s.newest(); a != nil && a.Action == announceAction && a.Message == why {
 		return s
 	}
 	if s.View.TaskState != idle {

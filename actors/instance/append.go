@@ -46,6 +46,9 @@ func (s State) AppendJSON(b []byte) ([]byte, error) {
 	}
 	o.BoolIf("HostDown", s.HostDown)
 	o.TextIf("Followed", s.Followed)
+	if s.Action != nil {
+		encode.Value(&o, "Action", s.Action)
+	}
 	return o.Close()
 }
 

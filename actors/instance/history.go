@@ -37,20 +37,43 @@ func (s State) begin(now time.Time, a messages.Action, by asker) State {
 }
 
 func (s State) record(a *messages.ActionRecord) State {
+	if s.Action != nil {
+		s.History = s.History.Set(actionKey(s.Actions), s.Action)
+	}
 	s.Actions++
-	s.History = s.History.Set(actionKey(s.Actions), a)
+	s = s.keep(a)
 	if s.Actions > MaxActions {
 		s.History = s.History.Delete(actionKey(s.Actions - MaxActions))
 	}
 	return s
 }
 
+// keep puts the newest entry where it belongs: one that has ended into its row.
+func (s State) keep(a *messages.ActionRecord) State {
+	if a.FinishedAt == 0 {
+		s.Action = a
+		return s
+	}
+	s.Action, s.History = nil, s.History.Set(actionKey(s.Actions), a)
+	return s
+}
+
+// newest is the newest entry; nil if there is none. One under way that an older node
+// has written stands in its row.
+func (s State) newest() *messages.ActionRecord {
+	if s.Action != nil {
+		return s.Action
+	}
+	a, _ := s.History.Get(actionKey(s.Actions))
+	return a
+}
+
 func actionKey(n uint32) string { return fmt.Sprintf("%08d", n) }
 
 // amend changes a copy of the latest entry.
 func (s State) amend(now time.Time, change func(*messages.ActionRecord)) State {
-	a, ok := s.History.Get(actionKey(s.Actions))
-	if !ok {
+	a := s.newest()
+	if a == nil {
 		return s
 	}
 	a = a.Copy()
@@ -62,8 +85,7 @@ func (s State) amend(now time.Time, change func(*messages.ActionRecord)) State {
 	}
 	a.UpdatedAt = now.UnixNano()
 	change(a)
-	s.History = s.History.Set(actionKey(s.Actions), a)
-	return s
+	return s.keep(a)
 }
 
 // event opens a step, or with the suffix ".done" ends it well.
@@ -146,7 +168,11 @@ func (s State) note(now time.Time, m *messages.DomainReported) State {
 
 func history(s State) *messages.InstanceActionsView {
 	v := &messages.InstanceActionsView{}
-	for n := s.Actions; n > 0 && s.Actions-n < MaxActions; n-- {
+	n := s.Actions
+	if s.Action != nil {
+		v.Actions, n = append(v.Actions, s.Action), n-1
+	}
+	for ; n > 0 && s.Actions-n < MaxActions; n-- {
 		if a, ok := s.History.Get(actionKey(n)); ok {
 			v.Actions = append(v.Actions, a)
 		}

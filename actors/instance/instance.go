@@ -53,6 +53,11 @@ type State struct {
 	// come: it is committed together with them. If it is lost, it is asked for again.
 	Choice *Choice `json:"-"`
 
+	// Action is the newest entry of the history as long as it is under way. It stands
+	// here, for each of its steps is a commit that writes the state anyway, and comes to
+	// its row when it ends.
+	Action *messages.ActionRecord `json:",omitempty"`
+
 	Moves actors.Table[*messages.Migration] `json:"-"`
 
 	History actors.Table[*messages.ActionRecord] `json:"-"`

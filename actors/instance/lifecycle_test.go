@@ -343,6 +343,31 @@ func TestNoHostIsLeft(t *testing.T) {
 	}
 }
 
+// TestActionEndsInItsRow: an action under way stands in the state, and nowhere else;
+// one that an older node has left in its row ends there all the same.
+func TestActionEndsInItsRow(t *testing.T) {
+	t.Parallel()
+	s := rested(active, idle)
+	s.Action, s.Actions, s.History = nil, 0, actors.Table[*messages.ActionRecord]{}
+	s = s.begin(now, messages.Action_ACTION_STOP, &messages.ActOnInstance{RequestId: "req-1"}).event(now, "stop")
+	if s.Action == nil || s.History.Len() != 0 || len(history(s).Actions) != 1 {
+		t.Errorf("under way: %v in the state, %d rows, %d shown", s.Action, s.History.Len(), len(history(s).Actions))
+	}
+	older := s
+	older.Action, older.History = nil, s.History.Set(actionKey(1), s.Action)
+	for name, s := range map[string]State{"this node's": s, "an older node's": older} {
+		s = s.end(now, "")
+		row, _ := s.History.Get(actionKey(1))
+		if s.Action != nil || row == nil || row.FinishedAt == 0 || row.RequestId != "req-1" || row.Events[0].Result != "Success" || len(history(s).Actions) != 1 {
+			t.Errorf("%s, ended: %v in the state, %v in its row", name, s.Action, row)
+		}
+	}
+	s = s.record(&messages.ActionRecord{Action: "power-sync", FinishedAt: 1})
+	if shown := history(s).Actions; s.Action != nil || len(shown) != 2 || shown[0].Action != "power-sync" || shown[1].RequestId != "req-1" {
+		t.Errorf("a new entry has lost the one under way: %v, %v", s.Action, shown)
+	}
+}
+
 // TestHistoryIsBounded: whoever reboots for ever keeps the newest actions only.
 func TestHistoryIsBounded(t *testing.T) {
 	t.Parallel()
