@@ -240,7 +240,7 @@ func (c *call) identify() error {
 		return fmt.Errorf("nobody can be known here: %w", messages.Denied)
 	}
 	u, err := c.server.cfg.Auth.Identify(c.ctx, api.Credentials{
-		Token: c.in.header("accessToken"), Username: c.in.header("username"), Password: c.in.header("password"),
+		Token: c.server.tokens.of(c.in.value("accessToken")), Username: c.in.header("username"), Password: c.in.header("password"),
 	})
 	if err == nil && u == nil {
 		err = fmt.Errorf("nobody is logged in: %w", messages.Denied)

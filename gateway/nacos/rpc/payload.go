@@ -43,13 +43,16 @@ type header struct{ key, value []byte }
 var errPayload = errors.New("this is no payload")
 
 // header is the value of a header, as it came; "" if there is none.
-func (p *payload) header(key string) string {
+func (p *payload) header(key string) string { return string(p.value(key)) }
+
+// value is header without a copy: a part of raw.
+func (p *payload) value(key string) []byte {
 	for i := range p.headers {
 		if string(p.headers[i].key) == key {
-			return string(p.headers[i].value)
+			return p.headers[i].value
 		}
 	}
-	return ""
+	return nil
 }
 
 // parse reads p.raw. Invalid if it is not what it should be.

@@ -51,6 +51,7 @@ type Server struct {
 	cfg      Config
 	renders  *registry.Renders
 	same     wire.Same
+	tokens   texts
 	http     *h2.Server
 	clock    atomic.Int64  // about now, in Unix milliseconds
 	numbers  atomic.Uint64 // of requests to clients

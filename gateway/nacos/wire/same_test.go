@@ -47,3 +47,20 @@ func TestSameRead(t *testing.T) {
 		}
 	}
 }
+
+// TestSameFull: what comes again and again is kept, however much else comes once.
+func TestSameFull(t *testing.T) {
+	var s wire.Same
+	read := func(text string) map[string]string { return s.Read(wire.Scan([]byte(text))) }
+	for i := range 50_000 {
+		read(`{"once":"` + strconv.Itoa(i) + `"}`)
+	}
+	often := `{"often":"1"}`
+	for range 2 {
+		read(often)
+	}
+	kept := read(often)
+	if kept["mark"] = "it is the same map"; read(often)["mark"] == "" {
+		t.Error("what came often is not kept")
+	}
+}
