@@ -80,7 +80,7 @@ func (b *batch) add(writes []actors.Write, o outcome) {
 // join has an outcome wait for the commit.
 func (b *batch) join(o outcome) {
 	b.outcomes = append(b.outcomes, o)
-	if o.call.answer != nil {
+	if o.call.awaited() {
 		b.asked.Store(true)
 	}
 }

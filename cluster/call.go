@@ -20,6 +20,7 @@ type call struct {
 	dedupe   string                     // what is delivered twice under it is done once; "": no matter
 	deadline time.Time                  // zero: none
 	answer   func(proto.Message, error) // nil: a tell
+	patient  bool                       // who is answered is the node itself, which has time
 	counted  bool                       // among the messages that wait
 	hops     uint32                     // how many members have passed it on
 	suspect  bool                       // a copy of it may have been done before
@@ -32,6 +33,9 @@ func (c *call) reply(m proto.Message, err error) {
 		c.answer = nil
 	}
 }
+
+// awaited says whether somebody waits for the answer who should not wait long.
+func (c *call) awaited() bool { return c.answer != nil && !c.patient }
 
 // query says whether it changes nothing.
 func (c *call) query() bool { return c.message == nil || messages.IsQuery(c.message) }

@@ -276,7 +276,7 @@ func (n *Node) discard(sha256 string) {
 // post sends the grain a message; then is called once it was taken or not.
 func (a *host) post(m proto.Message, then func(error)) error {
 	return a.hosts.node.deliverHere(&call{
-		to: hostRef(a.name), message: m,
+		to: hostRef(a.name), message: m, patient: true,
 		answer: func(_ proto.Message, err error) { then(err) },
 	})
 }

@@ -47,7 +47,7 @@ var _ actor.Mailbox = (*mailbox)(nil)
 func isAsked(m any) bool {
 	switch m := m.(type) {
 	case *call:
-		return m.answer != nil
+		return m.awaited()
 	case committed:
 		return m.asked
 	case *actor.MessageEnvelope:

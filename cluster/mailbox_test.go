@@ -229,6 +229,7 @@ func TestIsAsked(t *testing.T) {
 		want    bool
 	}{
 		"ask":                        {asked(""), true},
+		"the node's own":             {&call{answer: func(proto.Message, error) {}, patient: true}, false},
 		"tell":                       {told(""), false},
 		"commit, somebody waits":     {committed{asked: true}, true},
 		"commit, nobody waits":       {committed{}, false},

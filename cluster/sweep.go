@@ -113,7 +113,7 @@ func (n *Node) wake(ref actors.Ref, slots chan struct{}) bool {
 	case <-n.ctx.Done():
 		return true
 	}
-	err := n.deliver(&call{to: ref, answer: func(proto.Message, error) { <-slots }})
+	err := n.deliver(&call{to: ref, patient: true, answer: func(proto.Message, error) { <-slots }})
 	if err != nil {
 		<-slots
 	}

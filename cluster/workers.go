@@ -32,7 +32,7 @@ type workers struct {
 	done  chan struct{}
 	turns int // goroutines that take turns at most
 
-	idle  atomic.Int32
+	idle atomic.Int32
 
 	mu     sync.Mutex
 	taking int // goroutines that take turns
