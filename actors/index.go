@@ -16,8 +16,11 @@ func difference(before, after []Entry) []Write {
 		return differenceOfMany(before, after)
 	}
 	var w []Write
-	for _, e := range after {
+	for n, e := range after {
 		if i := find(before, e.Key); i < 0 || !before[i].same(e) {
+			if w == nil {
+				w = make([]Write, 0, len(after)-n)
+			}
 			w = append(w, Write{"index/" + e.Key, e.bytes()})
 		}
 	}
@@ -70,8 +73,11 @@ func (e Entry) same(o Entry) bool {
 }
 
 func (e Entry) bytes() []byte {
-	if e.View == nil {
-		return append([]byte{}, e.Value...) // never nil, which would delete
+	switch {
+	case e.View == nil && e.Value == nil:
+		return []byte{} // nil would delete
+	case e.View == nil:
+		return e.Value
 	}
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(e.View)
 	if err != nil {
