@@ -52,14 +52,19 @@ func (c *Client) Ask(ctx context.Context, to actors.Ref, m proto.Message) (proto
 	if !Waits(ctx) {
 		return nil, ErrWait
 	}
-	deadline, bounded := ctx.Deadline()
-	if !bounded {
-		var cancel context.CancelFunc
-		deadline = time.Now().Add(DefaultDeadline)
-		ctx, cancel = context.WithDeadline(ctx, deadline)
-		defer cancel()
-	}
+	ctx, deadline, cancel := bounded(ctx)
+	defer cancel()
 	return c.ask(ctx, call{to: to, message: m, request: request, dedupe: c.dedupeID(request, m), deadline: deadline})
+}
+
+// bounded is ctx with a deadline: its own, or DefaultDeadline from now.
+func bounded(ctx context.Context) (context.Context, time.Time, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return ctx, deadline, func() {}
+	}
+	deadline := time.Now().Add(DefaultDeadline)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	return ctx, deadline, cancel
 }
 
 // ask asks until ctx ends, which must have a deadline.

@@ -90,13 +90,8 @@ func (c *Client) toNode(ctx context.Context, name string, m proto.Message) error
 // askMember asks a node itself, not one of its grains, and waits until ctx ends
 // or, if it has no deadline, for DefaultDeadline.
 func (n *Node) askMember(ctx context.Context, to view.Member, m proto.Message) (proto.Message, error) {
-	deadline, bounded := ctx.Deadline()
-	if !bounded {
-		deadline = time.Now().Add(DefaultDeadline)
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline)
-		defer cancel()
-	}
+	ctx, deadline, cancel := bounded(ctx)
+	defer cancel()
 	answers := make(chan reply, 1)
 	if n.net == nil || to.ID == n.routing.Load().self {
 		n.about(m, false, deadline, func(m proto.Message, err error) { answers <- reply{m, err} })

@@ -50,13 +50,8 @@ type numbered struct {
 }
 
 func (c *Client) askTogether(ctx context.Context, all []Question, answered func(i int, m proto.Message, err error), idle func()) {
-	deadline, bounded := ctx.Deadline()
-	if !bounded {
-		var cancel context.CancelFunc
-		deadline = time.Now().Add(DefaultDeadline)
-		ctx, cancel = context.WithDeadline(ctx, deadline)
-		defer cancel()
-	}
+	ctx, deadline, cancel := bounded(ctx)
+	defer cancel()
 	t := &together{client: c, ctx: ctx, sent: time.Now(), asks: make([]call, len(all)), done: make([]bool, len(all)), answers: make(chan numbered, len(all))}
 	request := RequestID(ctx)
 	for i, q := range all {
