@@ -1029,6 +1029,45 @@ func (x *WatchGrain) GetPayload() []byte {
 	return nil
 }
 
+// ReferencesChanged is what a gateway says to all nodes when a network, a flavor or an
+// image is, or may be, another than it was: what they remember of such for the orders of
+// servers is forgotten when they answer, with Done.
+type ReferencesChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReferencesChanged) Reset() {
+	*x = ReferencesChanged{}
+	mi := &file_node_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReferencesChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReferencesChanged) ProtoMessage() {}
+
+func (x *ReferencesChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_node_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReferencesChanged.ProtoReflect.Descriptor instead.
+func (*ReferencesChanged) Descriptor() ([]byte, []int) {
+	return file_node_proto_rawDescGZIP(), []int{15}
+}
+
 var File_node_proto protoreflect.FileDescriptor
 
 const file_node_proto_rawDesc = "" +
@@ -1116,7 +1155,8 @@ const file_node_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
 	"\x06method\x18\x03 \x01(\tR\x06method\x12\x18\n" +
-	"\apayload\x18\x04 \x01(\fR\apayloadB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
+	"\apayload\x18\x04 \x01(\fR\apayload\"\x13\n" +
+	"\x11ReferencesChangedB)Z'github.com/troupe-cloud/troupe/messagesb\x06proto3"
 
 var (
 	file_node_proto_rawDescOnce sync.Once
@@ -1130,31 +1170,32 @@ func file_node_proto_rawDescGZIP() []byte {
 	return file_node_proto_rawDescData
 }
 
-var file_node_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_node_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_node_proto_goTypes = []any{
-	(*GetNodeStatus)(nil),  // 0: troupe.GetNodeStatus
-	(*NodeStatus)(nil),     // 1: troupe.NodeStatus
-	(*GetWhereabouts)(nil), // 2: troupe.GetWhereabouts
-	(*Whereabouts)(nil),    // 3: troupe.Whereabouts
-	(*DrainNode)(nil),      // 4: troupe.DrainNode
-	(*LeaveNode)(nil),      // 5: troupe.LeaveNode
-	(*GetBoard)(nil),       // 6: troupe.GetBoard
-	(*BoardChanges)(nil),   // 7: troupe.BoardChanges
-	(*CopyGrain)(nil),      // 8: troupe.CopyGrain
-	(*GrainRow)(nil),       // 9: troupe.GrainRow
-	(*GrainVersion)(nil),   // 10: troupe.GrainVersion
-	(*WatchGrains)(nil),    // 11: troupe.WatchGrains
-	(*GrainsWatched)(nil),  // 12: troupe.GrainsWatched
-	(*GrainsChanged)(nil),  // 13: troupe.GrainsChanged
-	(*WatchGrain)(nil),     // 14: troupe.WatchGrain
-	nil,                    // 15: troupe.NodeStatus.ActorsEntry
-	(*Member)(nil),         // 16: troupe.Member
-	(*HostFacts)(nil),      // 17: troupe.HostFacts
+	(*GetNodeStatus)(nil),     // 0: troupe.GetNodeStatus
+	(*NodeStatus)(nil),        // 1: troupe.NodeStatus
+	(*GetWhereabouts)(nil),    // 2: troupe.GetWhereabouts
+	(*Whereabouts)(nil),       // 3: troupe.Whereabouts
+	(*DrainNode)(nil),         // 4: troupe.DrainNode
+	(*LeaveNode)(nil),         // 5: troupe.LeaveNode
+	(*GetBoard)(nil),          // 6: troupe.GetBoard
+	(*BoardChanges)(nil),      // 7: troupe.BoardChanges
+	(*CopyGrain)(nil),         // 8: troupe.CopyGrain
+	(*GrainRow)(nil),          // 9: troupe.GrainRow
+	(*GrainVersion)(nil),      // 10: troupe.GrainVersion
+	(*WatchGrains)(nil),       // 11: troupe.WatchGrains
+	(*GrainsWatched)(nil),     // 12: troupe.GrainsWatched
+	(*GrainsChanged)(nil),     // 13: troupe.GrainsChanged
+	(*WatchGrain)(nil),        // 14: troupe.WatchGrain
+	(*ReferencesChanged)(nil), // 15: troupe.ReferencesChanged
+	nil,                       // 16: troupe.NodeStatus.ActorsEntry
+	(*Member)(nil),            // 17: troupe.Member
+	(*HostFacts)(nil),         // 18: troupe.HostFacts
 }
 var file_node_proto_depIdxs = []int32{
-	16, // 0: troupe.NodeStatus.member:type_name -> troupe.Member
-	15, // 1: troupe.NodeStatus.actors:type_name -> troupe.NodeStatus.ActorsEntry
-	17, // 2: troupe.BoardChanges.facts:type_name -> troupe.HostFacts
+	17, // 0: troupe.NodeStatus.member:type_name -> troupe.Member
+	16, // 1: troupe.NodeStatus.actors:type_name -> troupe.NodeStatus.ActorsEntry
+	18, // 2: troupe.BoardChanges.facts:type_name -> troupe.HostFacts
 	9,  // 3: troupe.CopyGrain.rows:type_name -> troupe.GrainRow
 	10, // 4: troupe.WatchGrains.grains:type_name -> troupe.GrainVersion
 	10, // 5: troupe.GrainsWatched.changed:type_name -> troupe.GrainVersion
@@ -1179,7 +1220,7 @@ func file_node_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_node_proto_rawDesc), len(file_node_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

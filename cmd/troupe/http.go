@@ -18,6 +18,7 @@ import (
 	"github.com/troupe-cloud/troupe/gateway/openstack/image"
 	"github.com/troupe-cloud/troupe/gateway/openstack/network"
 	"github.com/troupe-cloud/troupe/gateway/ops"
+	"github.com/troupe-cloud/troupe/gateway/order"
 	"github.com/troupe-cloud/troupe/gateway/troupe"
 )
 
@@ -112,11 +113,12 @@ func catalog() []identity.Service {
 }
 
 func (c *cloud) dialects(id *identity.Identity) []api.Dialect {
+	references := order.Remember(c.client) // of those that change such things, and of those who order by them
 	return []api.Dialect{
 		id.Dialect(),
-		compute.New(compute.Config{Client: c.client}).Dialect(),
-		image.New(image.Config{Client: c.client, Blobs: c.blobs}).Dialect(),
-		network.New(network.Config{Client: c.client}).Dialect(),
+		compute.New(compute.Config{Client: references}).Dialect(),
+		image.New(image.Config{Client: references, Blobs: c.blobs}).Dialect(),
+		network.New(network.Config{Client: references}).Dialect(),
 		troupe.Dialect(levels{}, c.client, c.client),
 	}
 }

@@ -45,7 +45,13 @@ func (d Desk) Networks(ctx context.Context, ordered []Interface, count int) ([]*
 // OnlyNetwork is the network that the project may use, if there is exactly one;
 // nil if there is none, Conflict if there are several.
 func (d Desk) OnlyNetwork(ctx context.Context) (*messages.NetworkView, error) {
-	entries, err := below(ctx, d.Cloud, network.IndexProject(d.Project), network.IndexShared)
+	return recall(d.Cloud, subject{kind: network.Kind, of: d.Project}, func(cloud Cloud) (*messages.NetworkView, error) {
+		return onlyNetwork(ctx, cloud, d.Project)
+	})
+}
+
+func onlyNetwork(ctx context.Context, cloud Cloud, project string) (*messages.NetworkView, error) {
+	entries, err := below(ctx, cloud, network.IndexProject(project), network.IndexShared)
 	if err != nil {
 		return nil, err
 	}

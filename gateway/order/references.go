@@ -5,6 +5,7 @@ import (
 
 	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/actors/flavor"
+	"github.com/troupe-cloud/troupe/actors/image"
 	"github.com/troupe-cloud/troupe/actors/keypair"
 	"github.com/troupe-cloud/troupe/cluster"
 	"github.com/troupe-cloud/troupe/messages"
@@ -14,13 +15,14 @@ const gib = 1 << 30
 
 // Flavor is the flavor with that id, if the caller may order it.
 func (d Desk) Flavor(ctx context.Context, id string) (*messages.Flavor, error) {
-	none := invalid("flavor %s could not be found", shown(id))
-	f, err := cluster.Ask[*messages.Flavor](ctx, d.Cloud, actors.Ref{Kind: flavor.Kind, ID: id}, &messages.GetFlavor{Scope: d.Scope})
+	f, err := recall(d.Cloud, subject{flavor.Kind, id, d.Scope}, func(cloud Cloud) (*messages.Flavor, error) {
+		return cluster.Ask[*messages.Flavor](ctx, cloud, actors.Ref{Kind: flavor.Kind, ID: id}, &messages.GetFlavor{Scope: d.Scope})
+	})
 	switch {
 	case err != nil:
-		return nil, unless(err, none)
+		return nil, unless(err, invalid("flavor %s could not be found", shown(id)))
 	case f.Disabled && !d.operator():
-		return nil, none
+		return nil, invalid("flavor %s could not be found", shown(id))
 	}
 	return f, nil
 }
@@ -28,7 +30,9 @@ func (d Desk) Flavor(ctx context.Context, id string) (*messages.Flavor, error) {
 // Image is the image with that id, once it can be built from and fits the
 // flavor. ErrNoImage if there is none.
 func (d Desk) Image(ctx context.Context, id string, f *messages.Flavor) (*messages.ImageRef, error) {
-	img, err := cluster.Ask[*messages.ImageView](ctx, d.Cloud, actors.Ref{Kind: "image", ID: id}, &messages.GetImage{Scope: d.Scope})
+	img, err := recall(d.Cloud, subject{image.Kind, id, d.Scope}, func(cloud Cloud) (*messages.ImageView, error) {
+		return cluster.Ask[*messages.ImageView](ctx, cloud, actors.Ref{Kind: image.Kind, ID: id}, &messages.GetImage{Scope: d.Scope})
+	})
 	switch {
 	case err != nil:
 		return nil, unless(err, ErrNoImage)
