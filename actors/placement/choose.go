@@ -25,10 +25,7 @@ func (g *Group) Choose(r Request) *messages.Decision {
 	if len(best) == 0 {
 		return d
 	}
-	d.Best = make([]*messages.HostScore, len(best))
-	for i, c := range best {
-		d.Best[i] = g.explain(c, scale)
-	}
+	d.Best = g.explain(best, scale)
 	d.Chosen = d.Best[0].Host
 	return d
 }
@@ -159,16 +156,36 @@ func mix(h uint64, s string) uint64 {
 	return h
 }
 
-// explain is the score of one host. What it says of the weighers is allocated together.
-func (g *Group) explain(c candidate, scale scale) *messages.HostScore {
-	s := &messages.HostScore{Host: g.pool.host(c.at).Name, Score: c.score, Shares: make([]*messages.WeighShare, len(weighers))}
-	shares := new([len(weighers)]messages.WeighShare)
-	for w, v := range c.raw {
-		share := &shares[w]
-		share.Weigher, share.Raw, share.Share = weighers[w].name, v, scale.share(w, v)
-		s.Shares[w] = share
+// explain are the scores of the best hosts, which are allocated together. Hosts that
+// are alike share what is said of the weighers, also from one choice to the next.
+func (g *Group) explain(best []candidate, scale scale) []*messages.HostScore {
+	said, block := make([]*messages.HostScore, len(best)), make([]messages.HostScore, len(best))
+	for i, c := range best {
+		if e := &g.explained; e.shares == nil || e.raw != *c.raw || e.scale != scale {
+			*e = explanation{*c.raw, scale, scale.shares(c.raw)}
+		}
+		s := &block[i]
+		s.Host, s.Score, s.Shares = g.pool.host(c.at).Name, c.score, g.explained.shares
+		said[i] = s
 	}
-	return s
+	return said
+}
+
+// explanation is what is said of the weighers about hosts with these scores.
+type explanation struct {
+	raw    scores
+	scale  scale
+	shares []*messages.WeighShare // never changed
+}
+
+func (s *scale) shares(raw *scores) []*messages.WeighShare {
+	said, block := make([]*messages.WeighShare, len(weighers)), new([len(weighers)]messages.WeighShare)
+	for w, v := range raw {
+		share := &block[w]
+		share.Weigher, share.Raw, share.Share = weighers[w].name, v, s.share(w, v)
+		said[w] = share
+	}
+	return said
 }
 
 // ChooseAny replaces d's choice by any of the group's candidates, by chance but

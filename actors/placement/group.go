@@ -10,6 +10,8 @@ type Group struct {
 	shape   *messages.ScheduleShape
 	hosts   column[judged]
 	removed []*messages.FilterCount // by filter; replaced, never changed
+
+	explained explanation // the last
 }
 
 // judged is what filters and weighers said of one host.

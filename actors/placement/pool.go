@@ -37,7 +37,7 @@ func (p *Pool) Fork() *Pool {
 		return f
 	}
 	for key, g := range p.groups {
-		f.groups[key] = &Group{f, g.shape, g.hosts.fork(), slices.Clone(g.removed)}
+		f.groups[key] = &Group{pool: f, shape: g.shape, hosts: g.hosts.fork(), removed: slices.Clone(g.removed)}
 	}
 	return f
 }
