@@ -28,6 +28,9 @@ type Grave struct {
 	Why   string // empty: it was removed; else it was refused, and why
 }
 
+// IsZero says that nobody was ever buried: then nothing of it is stored in the record.
+func (g Graves) IsZero() bool { return g.First == 0 && g.Next == 0 }
+
 // AppendJSON is encode.Appender's.
 func (g Graves) AppendJSON(b []byte) ([]byte, error) {
 	o := encode.Open(b)

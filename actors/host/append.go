@@ -18,14 +18,12 @@ func (c Claim) AppendJSON(b []byte) ([]byte, error) {
 	o.IntIf("GraceMS", c.GraceMS)
 	o.IntIf("Power", int64(c.Power))
 	o.BoolIf("Absent", c.Absent)
-	o.Uint("Seq", c.Seq)
+	o.UintIf("Seq", c.Seq)
 	o.BoolIf("Untold", c.Untold)
 	o.BoolIf("Looking", c.Looking)
 	o.BoolIf("Follow", c.Follow)
 	o.BoolIf("Stray", c.Stray)
-	if c.Refused != 0 {
-		o.Uint("Refused", c.Refused)
-	}
+	o.UintIf("Refused", c.Refused)
 	o.IntIf("ErrorKind", int64(c.ErrorKind))
 	o.TextIf("Error", c.Error)
 	return o.Close()
@@ -37,11 +35,13 @@ func (s State) AppendJSON(b []byte) ([]byte, error) {
 	o.Text("Name", s.Name)
 	o.Int("VCPUs", int64(s.VCPUs))
 	o.Int("RAMMiB", s.RAMMiB)
-	o.Int("DiskGiB", s.DiskGiB)
+	o.IntIf("DiskGiB", s.DiskGiB)
 	o.Int("Instances", int64(s.Instances))
-	o.Int("Working", int64(s.Working))
-	o.Int("Untold", int64(s.Untold))
+	o.IntIf("Working", int64(s.Working))
+	o.IntIf("Untold", int64(s.Untold))
 	o.IntIf("Followers", int64(s.Followers))
-	encode.Value(&o, "Graves", s.Graves)
+	if !s.Graves.IsZero() {
+		encode.Value(&o, "Graves", s.Graves)
+	}
 	return o.Close()
 }

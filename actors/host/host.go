@@ -25,12 +25,12 @@ type State struct {
 	Name      string
 	VCPUs     int32 // promised
 	RAMMiB    int64
-	DiskGiB   int64
+	DiskGiB   int64 `json:",omitempty"`
 	Instances int32
-	Working   int32 // claims with an order under way
-	Untold    int32 // other claims with a fact to find out or to tell
-	Followers int32 `json:",omitempty"` // claims whose instances hear when the host goes down
-	Graves    actors.Graves
+	Working   int32                            `json:",omitempty"` // claims with an order under way
+	Untold    int32                            `json:",omitempty"` // other claims with a fact to find out or to tell
+	Followers int32                            `json:",omitempty"` // claims whose instances hear when the host goes down
+	Graves    actors.Graves                    `json:",omitzero"`
 	Claims    actors.Table[Claim]              `json:"-"`
 	Card      actors.Table[*messages.HostView] `json:"-"`
 
@@ -75,7 +75,7 @@ type Claim struct {
 
 	Power     messages.PowerState `json:",omitempty"` // last reported by the driver
 	Absent    bool                `json:",omitempty"` // the driver found no domain
-	Seq       uint64              // numbers the facts about this instance
+	Seq       uint64              `json:",omitempty"` // numbers the facts about this instance
 	Untold    bool                `json:",omitempty"` // a fact no order asked for waits to be taken
 	Looking   bool                `json:",omitempty"` // the driver is to look what became of the domain
 	Follow    bool                `json:",omitempty"` // the instance hears when the host goes down

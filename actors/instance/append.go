@@ -8,23 +8,25 @@ func (s State) AppendJSON(b []byte) ([]byte, error) {
 	o := encode.Open(b)
 	encode.Value(&o, "View", s.View)
 	o.Int("Doing", int64(s.Doing))
-	encode.Values(&o, "Networks", s.Networks)
-	o.Uint("Order", s.Order)
-	o.Int("Ordered", int64(s.Ordered))
-	encode.Value(&o, "Fact", s.Fact)
+	if len(s.Networks) > 0 {
+		encode.Values(&o, "Networks", s.Networks)
+	}
+	o.UintIf("Order", s.Order)
+	o.IntIf("Ordered", int64(s.Ordered))
+	if s.Fact != (Fact{}) {
+		encode.Value(&o, "Fact", s.Fact)
+	}
 	o.Int("Attempt", int64(s.Attempt))
-	o.Texts("Tried", s.Tried)
-	o.Bool("Clearing", s.Clearing)
-	if s.Failed == nil {
-		o.Null("Failed")
-	} else {
+	o.TextsIf("Tried", s.Tried)
+	o.BoolIf("Clearing", s.Clearing)
+	if s.Failed != nil {
 		o.Any("Failed", s.Failed)
 	}
-	o.Bool("QuotaHeld", s.QuotaHeld)
-	o.Bool("Hidden", s.Hidden)
-	o.Text("ZoneAsked", s.ZoneAsked)
-	o.Text("HostAsked", s.HostAsked)
-	o.Text("AdminPassword", s.AdminPassword)
+	o.BoolIf("QuotaHeld", s.QuotaHeld)
+	o.BoolIf("Hidden", s.Hidden)
+	o.TextIf("ZoneAsked", s.ZoneAsked)
+	o.TextIf("HostAsked", s.HostAsked)
+	o.TextIf("AdminPassword", s.AdminPassword)
 	o.Uint("Actions", uint64(s.Actions))
 	if s.Evac != nil {
 		o.Any("Evac", s.Evac)
@@ -32,15 +34,11 @@ func (s State) AppendJSON(b []byte) ([]byte, error) {
 	if len(s.Left) > 0 {
 		o.Any("Left", s.Left)
 	}
-	if s.Answers != 0 {
-		o.Uint("Answers", uint64(s.Answers))
-	}
+	o.UintIf("Answers", uint64(s.Answers))
 	if len(s.Said) > 0 {
 		o.Any("Said", s.Said)
 	}
-	if s.Words != 0 {
-		o.Uint("Words", s.Words)
-	}
+	o.UintIf("Words", s.Words)
 	if s.Drain != nil {
 		o.Any("Drain", s.Drain)
 	}
@@ -57,8 +55,8 @@ func (n Network) AppendJSON(b []byte) ([]byte, error) {
 	o := encode.Open(b)
 	o.Text("ID", n.ID)
 	encode.Values(&o, "Requests", n.Requests)
-	o.Bool("Held", n.Held)
-	o.Bool("Got", n.Got)
+	o.BoolIf("Held", n.Held)
+	o.BoolIf("Got", n.Got)
 	return o.Close()
 }
 

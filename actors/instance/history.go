@@ -40,26 +40,15 @@ func (s State) record(a *messages.ActionRecord) State {
 	if s.Action != nil {
 		s.History = s.History.Set(actionKey(s.Actions), s.Action)
 	}
-	s.Actions++
-	s = s.keep(a)
+	s.Actions, s.Action = s.Actions+1, a
 	if s.Actions > MaxActions {
 		s.History = s.History.Delete(actionKey(s.Actions - MaxActions))
 	}
 	return s
 }
 
-// keep puts the newest entry where it belongs: one that has ended into its row.
-func (s State) keep(a *messages.ActionRecord) State {
-	if a.FinishedAt == 0 {
-		s.Action = a
-		return s
-	}
-	s.Action, s.History = nil, s.History.Set(actionKey(s.Actions), a)
-	return s
-}
-
-// newest is the newest entry; nil if there is none. One under way that an older node
-// has written stands in its row.
+// newest is the newest entry; nil if there is none. An older node has written it to
+// its row when it had ended, one older still at once.
 func (s State) newest() *messages.ActionRecord {
 	if s.Action != nil {
 		return s.Action
@@ -85,7 +74,8 @@ func (s State) amend(now time.Time, change func(*messages.ActionRecord)) State {
 	}
 	a.UpdatedAt = now.UnixNano()
 	change(a)
-	return s.keep(a)
+	s.Action = a
+	return s
 }
 
 // event opens a step, or with the suffix ".done" ends it well.

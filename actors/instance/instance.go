@@ -17,27 +17,29 @@ import (
 // Kind is the kind's name; the identity is the instance's UUID.
 const Kind = "instance"
 
-// State is one virtual machine. A nil View: it never was.
+// State is one virtual machine. A nil View: it never was. What is as it is in most is
+// left out of what is stored.
 type State struct {
 	View     *messages.InstanceView // where it rests, and the task
 	Doing    messages.Action        // the action behind the task
-	Networks []Network              // what it holds of the networks, or wants
+	Networks []Network              `json:",omitempty"` // what it holds of the networks, or wants
 
-	Order   uint64             // number of the latest order; facts about older ones are stale
-	Ordered messages.OrderKind // the latest order's kind
-	Fact    Fact               // the newest fact taken
+	Order   uint64             `json:",omitempty"` // number of the latest order; facts about older ones are stale
+	Ordered messages.OrderKind `json:",omitempty"` // the latest order's kind
+	Fact    Fact               `json:",omitzero"`  // the newest fact taken
 
-	Attempt  int32    // of placing it, from 1
-	Tried    []string // hosts that failed it
-	Clearing bool     // the host must confirm that a failed build left nothing
-	Failed   *messages.Fault
+	Attempt  int32           // of placing it, from 1
+	Tried    []string        `json:",omitempty"` // hosts that failed it
+	Clearing bool            `json:",omitempty"` // the host must confirm that a failed build left nothing
+	Failed   *messages.Fault `json:",omitempty"`
 
-	QuotaHeld bool // the project may count a share for it
-	Hidden    bool // refused before anybody saw it
+	QuotaHeld bool `json:",omitempty"` // the project may count a share for it
+	Hidden    bool `json:",omitempty"` // refused before anybody saw it
 
-	ZoneAsked, HostAsked string
-	AdminPassword        string
-	Actions              uint32 // how many the history has had
+	ZoneAsked     string `json:",omitempty"`
+	HostAsked     string `json:",omitempty"`
+	AdminPassword string `json:",omitempty"`
+	Actions       uint32 // how many the history has had
 
 	Evac    *Evacuation `json:",omitempty"` // under way
 	Left    []Leftover  `json:",omitempty"` // what hosts that it has left have still to take
@@ -53,9 +55,9 @@ type State struct {
 	// come: it is committed together with them. If it is lost, it is asked for again.
 	Choice *Choice `json:"-"`
 
-	// Action is the newest entry of the history as long as it is under way. It stands
-	// here, for each of its steps is a commit that writes the state anyway, and comes to
-	// its row when it ends.
+	// Action is the newest entry of the history. It stands here, for each of its steps,
+	// and its end, is a commit that writes the state anyway, and comes to its row when
+	// the next one begins.
 	Action *messages.ActionRecord `json:",omitempty"`
 
 	Moves actors.Table[*messages.Migration] `json:"-"`
@@ -74,8 +76,8 @@ type Choice struct {
 type Network struct {
 	ID       string
 	Requests []*messages.NetworkRequest
-	Held     bool // the network may count ports for it
-	Got      bool // they are in the view
+	Held     bool `json:",omitempty"` // the network may count ports for it
+	Got      bool `json:",omitempty"` // they are in the view
 }
 
 // Fact numbers what a host reports: by order, then by the host's count.

@@ -343,9 +343,10 @@ func TestNoHostIsLeft(t *testing.T) {
 	}
 }
 
-// TestActionEndsInItsRow: an action under way stands in the state, and nowhere else;
-// one that an older node has left in its row ends there all the same.
-func TestActionEndsInItsRow(t *testing.T) {
+// TestActionStandsInTheState: the newest action stands in the state and nowhere else,
+// until the next one begins; one that an older node has left in its row ends all the
+// same, and is shown once.
+func TestActionStandsInTheState(t *testing.T) {
 	t.Parallel()
 	s := rested(active, idle)
 	s.Action, s.Actions, s.History = nil, 0, actors.Table[*messages.ActionRecord]{}
@@ -357,14 +358,14 @@ func TestActionEndsInItsRow(t *testing.T) {
 	older.Action, older.History = nil, s.History.Set(actionKey(1), s.Action)
 	for name, s := range map[string]State{"this node's": s, "an older node's": older} {
 		s = s.end(now, "")
-		row, _ := s.History.Get(actionKey(1))
-		if s.Action != nil || row == nil || row.FinishedAt == 0 || row.RequestId != "req-1" || row.Events[0].Result != "Success" || len(history(s).Actions) != 1 {
-			t.Errorf("%s, ended: %v in the state, %v in its row", name, s.Action, row)
+		if a := s.Action; a == nil || a.FinishedAt == 0 || a.RequestId != "req-1" || a.Events[0].Result != "Success" || len(history(s).Actions) != 1 {
+			t.Errorf("%s, ended: %v in the state, %v shown", name, a, history(s))
 		}
-	}
-	s = s.record(&messages.ActionRecord{Action: "power-sync", FinishedAt: 1})
-	if shown := history(s).Actions; s.Action != nil || len(shown) != 2 || shown[0].Action != "power-sync" || shown[1].RequestId != "req-1" {
-		t.Errorf("a new entry has lost the one under way: %v, %v", s.Action, shown)
+		s = s.record(&messages.ActionRecord{Action: "power-sync", FinishedAt: 1})
+		row, _ := s.History.Get(actionKey(1))
+		if shown := history(s).Actions; row.GetFinishedAt() == 0 || len(shown) != 2 || shown[0].Action != "power-sync" || shown[1] != row {
+			t.Errorf("%s: a new entry, and the one before is %v; shown are %v", name, row, shown)
+		}
 	}
 }
 
@@ -375,8 +376,8 @@ func TestHistoryIsBounded(t *testing.T) {
 	for range 2 * MaxActions {
 		s = s.begin(now, messages.Action_ACTION_STOP, &messages.ActOnInstance{}).end(now, "")
 	}
-	if got := len(history(s).Actions); got != MaxActions || s.History.Len() != MaxActions {
-		t.Errorf("the history shows %d and keeps %d actions, want %d", got, s.History.Len(), MaxActions)
+	if got := len(history(s).Actions); got != MaxActions || s.History.Len() != MaxActions-1 {
+		t.Errorf("the history shows %d and keeps %d actions beside the newest, want %d", got, s.History.Len(), MaxActions)
 	}
 }
 

@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -18,17 +19,39 @@ var portSpace = uuid.MustParse("6f2ae1a4-6f0b-5c0e-9b3c-0a6b1f0c7d52")
 // 7): ports of one moment stand side by side in the store, as the instances do.
 func PortID(network, instance string, n int) string {
 	id := uuid.NewSHA1(portSpace, fmt.Appendf(nil, "%s/%s/%d", network, instance, n))
-	if of, err := uuid.Parse(instance); err == nil && of.Version() == 7 {
+	if of, ok := timed(instance); ok {
 		copy(id[:6], of[:6])
 		id[6] = id[6]&0x0f | 0x80 // version 8: of our own making
 	}
 	return id.String()
 }
 
+// timed says whether an instance's id begins with the time.
+func timed(instance string) (id uuid.UUID, ok bool) {
+	id, err := uuid.Parse(instance)
+	return id, err == nil && id.Version() == 7
+}
+
+// PortsOf are the ids of an instance's ports, in the order in which it asked for them.
+func (s State) PortsOf(instance string) []string {
+	if ids, ok := s.Instances.Get(instance); ok {
+		return ids
+	}
+	var ids []string
+	for n := range MaxRequests {
+		id := PortID(s.ID, instance, n)
+		if p, ok := s.Ports.Get(id); !ok || !p.Lean || p.InstanceID != instance {
+			break
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // allocate gives an instance all the ports it asks for, or none. It answers by
 // a fact told to the instance, also where it refuses: a Tell has no other way back.
 func allocate(s State, in actors.Input, m *messages.AllocatePorts) (State, []actors.Effect, error) {
-	if _, has := s.Instances.Get(m.InstanceId); has {
+	if len(s.PortsOf(m.InstanceId)) > 0 {
 		return s, []actors.Effect{s.allocated(in, m.InstanceId)}, nil
 	}
 	if _, gone := s.Graves.Get(m.InstanceId); gone {
@@ -56,13 +79,14 @@ func (s State) allocateAll(in actors.Input, m *messages.AllocatePorts) (State, e
 	case len(requests) > MaxRequests:
 		return s, fmt.Errorf("an instance has at most %d ports on a network: %w", MaxRequests, messages.Invalid)
 	}
+	lean := s.lean(m.InstanceId, requests)
 	var ids []string
 	for n, r := range requests {
 		p, err := Port{}, error(nil)
 		if r.PortId != "" {
 			s, p, err = s.lend(in, m, r)
 		} else {
-			p = Port{ID: PortID(in.ID, m.InstanceId, n), ProjectID: m.ProjectId, InstanceID: m.InstanceId}
+			p = Port{ID: PortID(in.ID, m.InstanceId, n), ProjectID: m.ProjectId, InstanceID: m.InstanceId, Lean: lean}
 			s, p, err = s.add(in, p, r.FixedIp, "")
 		}
 		if err != nil {
@@ -70,8 +94,16 @@ func (s State) allocateAll(in actors.Input, m *messages.AllocatePorts) (State, e
 		}
 		ids = append(ids, p.ID)
 	}
-	s.Instances = s.Instances.Set(m.InstanceId, ids)
+	if !lean {
+		s.Instances = s.Instances.Set(m.InstanceId, ids)
+	}
 	return s, nil
+}
+
+// lean: all that is asked for follows from the instance's id.
+func (s State) lean(instance string, requests []*messages.NetworkRequest) bool {
+	_, ok := timed(instance)
+	return ok && !slices.ContainsFunc(requests, func(r *messages.NetworkRequest) bool { return r.PortId != "" })
 }
 
 // lend hands a port that a user made to an instance of the same project.
@@ -100,8 +132,7 @@ func release(s State, in actors.Input, m *messages.ReleasePorts) (State, []actor
 	if _, gone := s.Graves.Get(m.InstanceId); gone {
 		return s, done, nil
 	}
-	ids, _ := s.Instances.Get(m.InstanceId)
-	for _, id := range ids {
+	for _, id := range s.PortsOf(m.InstanceId) {
 		p, ok := s.Ports.Get(id)
 		switch {
 		case ok && p.Keep:
@@ -118,9 +149,8 @@ func release(s State, in actors.Input, m *messages.ReleasePorts) (State, []actor
 
 // allocated is the fact that tells an instance its ports.
 func (s State) allocated(in actors.Input, instance string) actors.Effect {
-	ids, _ := s.Instances.Get(instance)
 	fact := &messages.PortsAllocated{InstanceId: instance, NetworkId: in.ID}
-	for _, id := range ids {
+	for _, id := range s.PortsOf(instance) {
 		if p, ok := s.Ports.Get(id); ok {
 			fact.Ports = append(fact.Ports, s.portView(p).Port)
 		}

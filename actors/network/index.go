@@ -38,8 +38,20 @@ func IndexSubnet(subnet string) string { return indexSubnet + actors.Escape(subn
 // port's id follows.
 func IndexProjectPorts(project string) string { return IndexPorts + actors.Escape(project) + "/" }
 
-// IndexInstancePorts is what the entries of an instance's ports begin with; the
-// port's id follows.
+// IndexMomentPorts is what the entries of a project's ports begin with that were made
+// for an instance and for those of the same moment: where nothing else is said, an
+// instance's ports are among them. "": its id does not begin with a moment.
+func IndexMomentPorts(project, instance string) string {
+	id, ok := timed(instance)
+	if !ok {
+		return ""
+	}
+	const moment = 13 // digits and a hyphen
+	return IndexProjectPorts(project) + id.String()[:moment]
+}
+
+// IndexInstancePorts is what the entries begin with of those ports of an instance that
+// do not follow from its id; the port's id follows.
 func IndexInstancePorts(instance string) string {
 	return indexInstance + actors.Escape(instance) + "/"
 }
@@ -97,10 +109,11 @@ func rowIndex(s State, table, row string) []actors.Entry {
 		{Key: IndexProjectPorts(p.ProjectID) + id, Value: value},
 		{Key: IndexPort(p.ID), Value: []byte(p.NetworkID)},
 	}
+	if p.InstanceID != "" && !p.Lean {
+		entries = append(entries, actors.Entry{Key: IndexInstancePorts(p.InstanceID) + id, Value: value})
+	}
 	if p.InstanceID != "" {
-		entries = append(entries,
-			actors.Entry{Key: IndexInstancePorts(p.InstanceID) + id, Value: value},
-			actors.Entry{Key: IndexAddress(p.NetworkID, p.Address.String()), Value: []byte(p.InstanceID)})
+		entries = append(entries, actors.Entry{Key: IndexAddress(p.NetworkID, p.Address.String()), Value: []byte(p.InstanceID)})
 	}
 	return entries
 }

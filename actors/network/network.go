@@ -30,8 +30,8 @@ const (
 func Ref(id string) actors.Ref { return actors.Ref{Kind: Kind, ID: id} }
 
 // State is one network; without an ID there is none, and of a deleted one only
-// ID and Deleted are left. The tables have a row for each port, for each
-// instance that has ports here, and for each block of addresses in use.
+// ID and Deleted are left. The tables have a row for each port, for each instance
+// whose ports do not follow from its id, and for each block of addresses in use.
 type State struct {
 	ID, Name, ProjectID, Description string
 	Shared, Down, Deleted            bool
@@ -41,7 +41,7 @@ type State struct {
 	Graves                           actors.Graves // instances that have let go
 
 	Ports     actors.Table[Port]     `json:"-"` // by id
-	Instances actors.Table[[]string] `json:"-"` // by instance: its ports, in the order asked for
+	Instances actors.Table[[]string] `json:"-"` // by instance: its ports, in the order asked for; see PortsOf
 	Blocks    actors.Table[block]    `json:"-"` // see pool.go
 }
 

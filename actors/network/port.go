@@ -10,14 +10,23 @@ import (
 
 // Port is one row of the ports table. It says all that its index entries say.
 type Port struct {
-	ID, Name, Description, ProjectID string
-	InstanceID                       string // empty: not in use
+	ID                               string
+	Name                             string `json:",omitempty"`
+	Description                      string `json:",omitempty"`
+	ProjectID                        string
+	InstanceID                       string `json:",omitempty"` // empty: not in use
 	NetworkID, NetworkName, SubnetID string
 	MAC                              string
 	Address                          netip.Addr
 	PrefixLength                     int32
-	Down, Keep                       bool // Keep: made by a user, outlives the instance
+	Down                             bool `json:",omitempty"`
+	Keep                             bool `json:",omitempty"` // made by a user, outlives the instance
 	CreatedAt, UpdatedAt             int64
+
+	// Lean says that the port follows from its instance: its id does, and begins with
+	// the same moment. Then it has no index entry by instance, nor its instance a row.
+	// Ports that an older node has made have both.
+	Lean bool `json:",omitempty"`
 }
 
 // macOf is unique on the network, as the address is: subnets do not overlap.

@@ -197,16 +197,30 @@ func (w *World) checkNetwork(ref actors.Ref) {
 			w.fail("%v gives %v to %s and to %s", ref, p.Address, other, id)
 		}
 		taken[p.Address.String()] = id
-		if _, has := s.Instances.Get(p.InstanceID); !has && !p.Keep {
-			w.fail("%v has port %s of %s, which has none", ref, id, p.InstanceID)
+		if (p.InstanceID != "" || !p.Keep) && !slices.Contains(s.PortsOf(p.InstanceID), id) {
+			w.fail("%v has port %s of %s, which does not have it", ref, id, p.InstanceID)
 		}
 	}
-	for id := range s.Instances.All() {
+	for _, id := range holders(s) {
 		i := read[instance.State](w, actors.Ref{Kind: instance.Kind, ID: id})
 		if !slices.ContainsFunc(i.Networks, func(n instance.Network) bool { return n.ID == ref.ID && n.Held }) {
 			w.fail("%v has ports of %s, which holds none", ref, id)
 		}
 	}
+}
+
+// holders are the instances that have ports, or a row for them.
+func holders(s network.State) []string {
+	all := map[string]bool{}
+	for id := range s.Instances.All() {
+		all[id] = true
+	}
+	for _, p := range s.Ports.All() {
+		if p.InstanceID != "" {
+			all[p.InstanceID] = true
+		}
+	}
+	return sorted(all)
 }
 
 // settled is what must hold once the weather is calm: nothing is under way,
@@ -232,7 +246,7 @@ func (w *World) settled() {
 				shares[i] = true
 			}
 		case network.Kind:
-			for i := range read[network.State](w, actors.Ref{Kind: kind, ID: id}).Instances.All() {
+			for _, i := range holders(read[network.State](w, actors.Ref{Kind: kind, ID: id})) {
 				ports[i] = true
 			}
 		}

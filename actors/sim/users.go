@@ -64,7 +64,8 @@ func (u *users) ask(to actors.Ref, m actors.Message, reply func(actors.Message, 
 
 func (u *users) create() {
 	w := u.w
-	id := fmt.Sprintf("%08x-0000-4000-8000-%012x", w.rng.Uint32(), w.seq)
+	// Of every other the id begins with a time, by which its ports go.
+	id := fmt.Sprintf("%08x-0000-%d000-8000-%012x", w.rng.Uint32(), 4+3*(w.seq%2), w.seq)
 	m := &messages.CreateInstance{
 		Id: id, Name: "vm", ProjectId: u.projects[w.rng.IntN(len(u.projects))], UserId: "u",
 		Flavor: flavors[w.rng.IntN(len(flavors))], Image: &messages.ImageRef{Id: "i", Sha256: "00", Format: "raw", VirtualBytes: 1},

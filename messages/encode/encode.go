@@ -89,6 +89,13 @@ func (o *Object) Uint(name string, n uint64) {
 	o.b = strconv.AppendUint(o.b, n, 10)
 }
 
+// UintIf writes a number without a sign that is not 0.
+func (o *Object) UintIf(name string, n uint64) {
+	if n != 0 {
+		o.Uint(name, n)
+	}
+}
+
 // Bool writes true or false.
 func (o *Object) Bool(name string, v bool) {
 	o.key(name)

@@ -102,8 +102,29 @@ func TestConversation(t *testing.T) {
 	golden(t, "testdata/conversation.txt", got.String())
 }
 
-// TestPortOfAServer: what the network actor gives an instance is listed by it.
+// TestPortOfAServer: what the network actor gives an instance is listed by it, whether
+// or not its ports follow from its id, and with others of the same moment.
 func TestPortOfAServer(t *testing.T) {
+	w := newWorld(t)
+	flat := w.flat()
+	for _, server := range []string{"01a205c8-569b-71eb-912a-95f53b697c6d", "01a205c8-569b-7222-8222-222222222222"} {
+		err := w.node.Client().Tell(t.Context(), network.Ref(flat), &messages.AllocatePorts{InstanceId: server, ProjectId: "p1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := <-w.heard; len(m.(*messages.PortsAllocated).Ports) != 1 {
+			t.Errorf("the instance heard %v", m)
+		}
+		for token, want := range map[string]int{"alice": 1, "admin": 1, "bob": 0} {
+			if got := w.count(token, "ports", "?device_id="+server); got != want {
+				t.Errorf("%s sees %d ports of %s, want %d", token, got, server, want)
+			}
+		}
+	}
+}
+
+// TestPortOfAUser: one that a user made and lent to a server is listed by it, too.
+func TestPortOfAUser(t *testing.T) {
 	w := newWorld(t)
 	flat := w.flat()
 	port := w.made("alice", "ports", `{"port":{"network_id":"`+flat+`","name":"kept"}}`)

@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -159,7 +160,10 @@ func (a *API) listPorts(r *api.Request) (api.Response, error) {
 	devices := r.URL.Query()["device_id"]
 	switch {
 	case len(devices) == 1 && devices[0] != "":
-		c.prefixes = []string{network.IndexInstancePorts(devices[0])}
+		if c.prefixes, err = a.portsOf(r.Context(), s, devices[0]); err != nil {
+			return api.Response{}, err
+		}
+		return a.list(r, c)
 	case s != "":
 		c.prefixes = []string{network.IndexProjectPorts(s)}
 	default:
@@ -171,6 +175,25 @@ func (a *API) listPorts(r *api.Request) (api.Response, error) {
 		return c.prefixes[0] + actors.Escape(marker), nil
 	}
 	return a.list(r, c)
+}
+
+// portsOf is where a server's ports stand in the index; there may be others beside them.
+func (a *API) portsOf(ctx context.Context, scope, server string) ([]string, error) {
+	prefixes := []string{network.IndexInstancePorts(server)}
+	if network.IndexMomentPorts(scope, server) == "" {
+		return prefixes, nil
+	}
+	if scope == "" { // an operator asks: of whose project is it?
+		v, err := cluster.Ask[*messages.InstanceView](ctx, a.cloud, actors.Ref{Kind: "instance", ID: server}, &messages.GetInstance{})
+		switch {
+		case errors.Is(err, messages.NotFound):
+			return prefixes, nil
+		case err != nil:
+			return nil, err
+		}
+		scope = v.ProjectId
+	}
+	return append(prefixes, network.IndexMomentPorts(scope, server)), nil
 }
 
 // afterPort is where the port stands among those of all projects.

@@ -27,13 +27,17 @@ import (
 
 var rewrite = flag.Bool("update", false, "write the golden files anew")
 
-// listener is an instance that hears of its ports and tells the test.
+// listener is an instance of project p1 that hears of its ports and tells the test.
 type listener struct{ Ports []string }
 
 func listenerKind(heard chan<- actors.Message) actors.Kind {
 	return actors.Spec[listener]{Name: "instance", Volatile: true, Step: func(s listener, in actors.Input) (listener, []actors.Effect, error) {
-		if _, first := in.Message.(*messages.Activated); !first {
-			heard <- in.Message
+		switch m := in.Message.(type) {
+		case *messages.Activated:
+		case *messages.GetInstance:
+			return s, []actors.Effect{actors.Reply{Message: &messages.InstanceView{Id: in.ID, ProjectId: "p1"}}}, nil
+		default:
+			heard <- m
 		}
 		return s, nil, nil
 	}}.Kind()
