@@ -19,7 +19,13 @@ type schema struct {
 	name     string
 	steps    []int // minor versions at which it changed, rising
 	build    func(minor int) object
-	compiled sync.Map // step -> *jsonschema.Schema
+	compiled sync.Map // step -> *form
+}
+
+// form is one version of a schema, and what it says of plain bodies.
+type form struct {
+	full  *jsonschema.Schema
+	plain *rule
 }
 
 // object is a piece of a JSON schema, or a whole one.
@@ -36,17 +42,18 @@ func constant(name string, doc object) *schema {
 }
 
 // at is the schema as it stood at a minor version.
-func (s *schema) at(minor int) *jsonschema.Schema {
+func (s *schema) at(minor int) *form {
 	i, found := slices.BinarySearch(s.steps, minor)
 	if !found && i > 0 {
 		i--
 	}
 	step := s.steps[i]
 	if c, ok := s.compiled.Load(step); ok {
-		return c.(*jsonschema.Schema)
+		return c.(*form)
 	}
-	c, _ := s.compiled.LoadOrStore(step, mustCompile(fmt.Sprintf("%s-%d.json", s.name, step), s.build(step)))
-	return c.(*jsonschema.Schema)
+	doc := s.build(step)
+	c, _ := s.compiled.LoadOrStore(step, &form{mustCompile(fmt.Sprintf("%s-%d.json", s.name, step), doc), ruleOf(doc)})
+	return c.(*form)
 }
 
 // mustCompile panics where the schema is wrong: it is ours, and a test compiles
@@ -82,11 +89,20 @@ func decode[T any](r *api.Request, s *schema) (body T, err error) {
 
 // parse is decode for a body that was read.
 func parse[T any](raw []byte, s *schema, minor int) (body T, err error) {
+	form := s.at(minor)
+	if form.plain.plain(raw) == fits && json.Unmarshal(raw, &body) == nil {
+		return body, nil
+	}
+	return parseFully[T](raw, form)
+}
+
+// parseFully is parse for what is not plain, and for the words of a refusal.
+func parseFully[T any](raw []byte, form *form) (body T, err error) {
 	tree, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
 		return body, badRequest("Malformed request body")
 	}
-	if err := s.at(minor).Validate(tree); err != nil {
+	if err := form.full.Validate(tree); err != nil {
 		return body, invalid(err, tree)
 	}
 	if err := json.Unmarshal(raw, &body); err != nil {

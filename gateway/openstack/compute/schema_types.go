@@ -108,17 +108,17 @@ func isIP(s string) bool {
 
 // uuidLike says whether s is a UUID as Nova takes it: 32 hex digits, with or
 // without hyphens.
-func uuidLike(s string) bool {
-	s = strings.ReplaceAll(s, "-", "")
-	if len(s) != 32 {
-		return false
-	}
-	for _, c := range s {
-		if !strings.ContainsRune("0123456789abcdefABCDEF", c) {
+func uuidLike[T string | []byte](s T) bool {
+	digits := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
+			digits++
+		case c != '-':
 			return false
 		}
 	}
-	return true
+	return digits == 32
 }
 
 // between bounds a number, also one that was sent as a string.
