@@ -5,7 +5,6 @@ package scheduler
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,7 +43,7 @@ type State struct {
 	Mode    Mode
 	Round   uint64
 	Asked   time.Time // of the round under way; zero: none
-	Waiting []*messages.ScheduleInstance
+	Waiting line
 	Hosts   *placement.Pool // in Caching mode: the last answer, with the choices made since; nil: none
 	HostsAt time.Time
 }
@@ -74,18 +73,13 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 }
 
 func enqueue(s State, now time.Time, m *messages.ScheduleInstance) (State, []actors.Effect, error) {
-	asksAgain := func(w *messages.ScheduleInstance) bool {
-		return w.InstanceId == m.InstanceId && w.Attempt >= m.Attempt
-	}
-	if !slices.ContainsFunc(s.Waiting, asksAgain) {
-		s.Waiting = append(slices.Clip(s.Waiting), m)
-	}
+	s.Waiting = s.Waiting.join(m)
 	return next(s, now)
 }
 
 // next starts a round if somebody waits and none is under way.
 func next(s State, now time.Time) (State, []actors.Effect, error) {
-	if len(s.Waiting) == 0 || (!s.Asked.IsZero() && now.Sub(s.Asked) < RoundTime) {
+	if s.Waiting.len() == 0 || (!s.Asked.IsZero() && now.Sub(s.Asked) < RoundTime) {
 		return s, nil, nil
 	}
 	if s.Mode == Caching && s.Hosts != nil && now.Sub(s.HostsAt) < CacheTime {
@@ -110,8 +104,8 @@ func answered(s State, now time.Time, m *messages.HostsAnswered) (State, []actor
 
 // decide places up to MaxRound of those who wait in pool, in the order they came.
 func decide(s State, now time.Time, pool *placement.Pool) (State, []actors.Effect, error) {
-	batch := s.Waiting[:min(len(s.Waiting), MaxRound)]
-	s.Waiting = slices.Clone(s.Waiting[len(batch):])
+	batch, left := s.Waiting.leave(MaxRound)
+	s.Waiting = left
 	effects := make([]actors.Effect, 0, len(batch))
 	for _, m := range batch {
 		group := pool.Group(m.Shape)

@@ -44,7 +44,7 @@ func TestOneQueryServesMany(t *testing.T) {
 		t.Fatalf("asked %v", asked)
 	}
 	s, told := step(t, s, now, answer1(1, 1024))
-	if len(told) != 3 || len(s.Waiting) != 0 {
+	if len(told) != 3 || s.Waiting.len() != 0 {
 		t.Fatalf("told %v, waiting %v", told, s.Waiting)
 	}
 	for n, want := range []string{"h", "h", ""} {
@@ -68,10 +68,10 @@ func TestRounds(t *testing.T) {
 	if _, e := step(t, s, now.Add(RoundTime), wish(2)); len(e) != 1 || e[0] != (actors.QueryHosts{Round: 2}) {
 		t.Errorf("a lost query is not asked again: %v", e)
 	}
-	if s, e := step(t, s, now, answer1(7, 1024)); len(e) != 0 || len(s.Waiting) != 1 {
+	if s, e := step(t, s, now, answer1(7, 1024)); len(e) != 0 || s.Waiting.len() != 1 {
 		t.Errorf("an answer to another round was taken: %v", e)
 	}
-	if s, _ := step(t, s, now, wish(1)); len(s.Waiting) != 1 {
+	if s, _ := step(t, s, now, wish(1)); s.Waiting.len() != 1 {
 		t.Errorf("asking twice waits twice: %v", s.Waiting)
 	}
 }
