@@ -128,6 +128,7 @@ func (x *session) write(stream grpc.ServerStream) {
 			}
 			select {
 			case <-x.wake:
+				gather()
 				continue
 			case <-x.done:
 				return

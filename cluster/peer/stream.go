@@ -182,6 +182,7 @@ func (l *link) write(ctx context.Context, s *stream, attempt int) error {
 		if len(batch) == 0 {
 			select {
 			case <-l.wake:
+				gather()
 			case <-old.C:
 				if l.renew(attempt) {
 					return nil
