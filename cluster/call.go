@@ -21,6 +21,7 @@ type call struct {
 	deadline time.Time                  // zero: none
 	answer   func(proto.Message, error) // nil: a tell
 	patient  bool                       // who is answered is the node itself, which has time
+	urgent   bool                       // somebody waits for what comes of it, elsewhere
 	counted  bool                       // among the messages that wait
 	hops     uint32                     // how many members have passed it on
 	suspect  bool                       // a copy of it may have been done before
@@ -34,8 +35,9 @@ func (c *call) reply(m proto.Message, err error) {
 	}
 }
 
-// awaited says whether somebody waits for the answer who should not wait long.
-func (c *call) awaited() bool { return c.answer != nil && !c.patient }
+// awaited says whether somebody waits for the answer, or for what comes of c, who
+// should not wait long.
+func (c *call) awaited() bool { return c.urgent || c.answer != nil && !c.patient }
 
 // query says whether it changes nothing.
 func (c *call) query() bool { return c.message == nil || messages.IsQuery(c.message) }
@@ -71,7 +73,7 @@ func (c *call) envelope() (*messages.Envelope, error) {
 	e := &messages.Envelope{
 		Kind: c.to.Kind, Id: c.to.ID, Method: nameOf(c.message), Payload: payload,
 		RequestId: c.request, DedupeId: c.dedupe, Tell: c.answer == nil, Hops: c.hops,
-		Suspect: c.suspect,
+		Suspect: c.suspect, Urgent: c.urgent,
 	}
 	if !c.deadline.IsZero() {
 		e.DeadlineUnixMs = c.deadline.UnixMilli()
@@ -91,7 +93,7 @@ func fromEnvelope(e *messages.Envelope) (*call, error) {
 	}
 	c := &call{
 		to: actors.Ref{Kind: e.GetKind(), ID: e.GetId()}, message: m,
-		request: e.GetRequestId(), dedupe: e.GetDedupeId(), suspect: e.GetSuspect(),
+		request: e.GetRequestId(), dedupe: e.GetDedupeId(), suspect: e.GetSuspect(), urgent: e.GetUrgent(),
 	}
 	if ms := e.GetTimeoutMs(); ms != 0 { // clocks may differ
 		c.deadline = time.Now().Add(time.Duration(ms) * time.Millisecond)

@@ -27,10 +27,11 @@ func (g *grain) perform(o outcome) {
 		return
 	}
 	waits := false // for an answer that comes later
+	urgent := o.urges()
 	for _, e := range o.effects {
 		switch e := e.(type) {
 		case actors.Tell:
-			g.node.tell(e.To, e.Message, o.call.request)
+			g.node.post(&call{to: e.To, message: e.Message, request: o.call.request, urgent: urgent})
 		case actors.Reply:
 			o.call.reply(e.Message, nil)
 		case actors.Defer:
@@ -117,6 +118,18 @@ func (g *grain) answer(a actors.Answer) {
 	}
 }
 
+// answerSettled gives those answers that need no commit, if what they rest on is durable
+// and the newest: nothing of this activation is on its way, and nobody else has one.
+// When the commit has landed there is nobody left to be answered.
+func (g *grain) answerSettled(effects []actors.Effect) {
+	for _, e := range effects {
+		if a, ok := e.(actors.Answer); ok && a.Settled && len(g.deferred[a.Key]) > 0 &&
+			g.flight == nil && g.pending == nil && !g.unread && g.holds() {
+			g.answer(a)
+		}
+	}
+}
+
 // pruneDeferred forgets askers that have given up.
 func (g *grain) pruneDeferred(now time.Time) {
 	for key, waiting := range g.deferred {
@@ -127,9 +140,34 @@ func (g *grain) pruneDeferred(now time.Time) {
 	}
 }
 
+// urges says whether what o tells other grains is on the way to an answer that somebody
+// waits for: who has asked is answered later (Defer), or what was told is itself on that
+// way and does not give the answer. It must not queue behind what nobody waits for.
+func (o outcome) urges() bool {
+	if !o.call.awaited() {
+		return false
+	}
+	told := o.call.answer == nil
+	for _, e := range o.effects {
+		switch e.(type) {
+		case actors.Answer:
+			return false
+		case actors.Defer:
+			return true
+		}
+	}
+	return told
+}
+
 // tell posts a message that nobody waits for.
 func (n *Node) tell(to actors.Ref, m proto.Message, request string) {
-	err := n.deliver(&call{to: to, message: m, request: request})
+	n.post(&call{to: to, message: m, request: request})
+}
+
+// post sends c, which nobody hears of if it is lost.
+func (n *Node) post(c *call) {
+	to, m := c.to, c.message
+	err := n.deliver(c)
 	switch {
 	case err == nil || n.stopping.Load():
 	case isUnavailable(err): // whoever relies on it says it again

@@ -53,7 +53,7 @@ func isAsked(m any) bool {
 	case *actor.MessageEnvelope:
 		return isAsked(m.Message)
 	case *messages.Envelope:
-		return !m.Tell
+		return !m.Tell || m.Urgent
 	case wake, passivate:
 		return false
 	}

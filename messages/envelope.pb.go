@@ -102,6 +102,7 @@ type Envelope struct {
 	Hops           uint32                 `protobuf:"varint,10,opt,name=hops,proto3" json:"hops,omitempty"`                            // how many members have passed it on
 	TimeoutMs      int64                  `protobuf:"varint,11,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"` // until the deadline, when it was sent: clocks may differ; 0: none
 	Suspect        bool                   `protobuf:"varint,12,opt,name=suspect,proto3" json:"suspect,omitempty"`                      // an earlier copy of it may have been done
+	Urgent         bool                   `protobuf:"varint,13,opt,name=urgent,proto3" json:"urgent,omitempty"`                        // of a tell: somebody waits for what comes of it
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -216,6 +217,13 @@ func (x *Envelope) GetTimeoutMs() int64 {
 func (x *Envelope) GetSuspect() bool {
 	if x != nil {
 		return x.Suspect
+	}
+	return false
+}
+
+func (x *Envelope) GetUrgent() bool {
+	if x != nil {
+		return x.Urgent
 	}
 	return false
 }
@@ -534,7 +542,7 @@ var File_envelope_proto protoreflect.FileDescriptor
 
 const file_envelope_proto_rawDesc = "" +
 	"\n" +
-	"\x0eenvelope.proto\x12\x06troupe\"\xbd\x02\n" +
+	"\x0eenvelope.proto\x12\x06troupe\"\xd5\x02\n" +
 	"\bEnvelope\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
@@ -550,7 +558,8 @@ const file_envelope_proto_rawDesc = "" +
 	" \x01(\rR\x04hops\x12\x1d\n" +
 	"\n" +
 	"timeout_ms\x18\v \x01(\x03R\ttimeoutMs\x12\x18\n" +
-	"\asuspect\x18\f \x01(\bR\asuspect\"\xc7\x01\n" +
+	"\asuspect\x18\f \x01(\bR\asuspect\x12\x16\n" +
+	"\x06urgent\x18\r \x01(\bR\x06urgent\"\xc7\x01\n" +
 	"\x05Reply\x12'\n" +
 	"\x05error\x18\x01 \x01(\x0e2\x11.troupe.ErrorKindR\x05error\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +

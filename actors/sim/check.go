@@ -267,8 +267,11 @@ func (w *World) settled() {
 		w.fail("ports are held for %s, which is not there", id)
 	}
 	for _, id := range sorted(w.users.acked) {
-		if _, ok := w.store[actors.RecordKey(actors.Ref{Kind: instance.Kind, ID: id})]; !ok {
+		ref := actors.Ref{Kind: instance.Kind, ID: id}
+		if _, ok := w.store[actors.RecordKey(ref)]; !ok {
 			w.fail("%s was acknowledged and is lost", id)
+		} else if read[instance.State](w, ref).Hidden {
+			w.fail("%s was acknowledged and is refused", id)
 		}
 	}
 }
