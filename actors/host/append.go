@@ -40,6 +40,7 @@ func (s State) AppendJSON(b []byte) ([]byte, error) {
 	o.IntIf("Working", int64(s.Working))
 	o.IntIf("Untold", int64(s.Untold))
 	o.IntIf("Followers", int64(s.Followers))
+	o.BoolIf("Kept", s.Kept)
 	if !s.Graves.IsZero() {
 		encode.Value(&o, "Graves", s.Graves)
 	}

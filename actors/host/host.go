@@ -30,14 +30,16 @@ type State struct {
 	Working   int32                            `json:",omitempty"` // claims with an order under way
 	Untold    int32                            `json:",omitempty"` // other claims with a fact to find out or to tell
 	Followers int32                            `json:",omitempty"` // claims whose instances hear when the host goes down
+	Kept      bool                             `json:",omitempty"` // has orders or facts under way, or had a moment ago; see rest.go
 	Graves    actors.Graves                    `json:",omitzero"`
 	Claims    actors.Table[Claim]              `json:"-"`
 	Card      actors.Table[*messages.HostView] `json:"-"`
 
 	// Facts of the moment; they are not committed. Since when it is down is: the
 	// card has it.
-	Up         bool   `json:"-"`
-	LostReason string `json:"-"`
+	Up         bool      `json:"-"`
+	LostReason string    `json:"-"`
+	Quiet      time.Time `json:"-"` // since when nothing has been under way; zero: not known
 }
 
 // cardRow is the key of Card's row.
@@ -89,8 +91,8 @@ type Claim struct {
 func Spec() actors.Kind {
 	return actors.Spec[State]{
 		Name: Kind, Step: Step, Outstanding: outstanding,
-		Busy:  func(s State) bool { return s.Working+s.Untold > 0 },
-		Keep:  func(s State) bool { return s.Followers > 0 }, // else nobody would say that its node died
+		Busy: State.busy,
+		Keep: keep, Wake: wake,
 		Index: index,
 		SameIndex: func(before, after State) bool {
 			return before.Name == after.Name && before.card() == after.card()
@@ -112,6 +114,14 @@ func Spec() actors.Kind {
 
 // Step decides what a message means for a host.
 func Step(s State, in actors.Input) (State, []actors.Effect, error) {
+	next, effects, err := decide(s, in)
+	if err != nil {
+		return s, nil, err
+	}
+	return next.lingers(s, in.Now), effects, nil
+}
+
+func decide(s State, in actors.Input) (State, []actors.Effect, error) {
 	s.Name = in.ID
 	switch m := in.Message.(type) {
 	case *messages.OrderHost:
@@ -139,6 +149,8 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 		return published(set(s, in.Now, m))
 	case *messages.DeleteHost:
 		return published(forget(s))
+	case *messages.Woken:
+		return rest(s, in.Now), nil, nil
 	}
 	return query(s, in)
 }
@@ -169,7 +181,7 @@ func query(s State, in actors.Input) (State, []actors.Effect, error) {
 // outstanding lists the orders that the driver has not answered and the facts
 // that no instance has taken yet.
 func outstanding(s State) []actors.Effect {
-	if s.Working+s.Untold == 0 {
+	if !s.busy() {
 		return nil
 	}
 	var effects []actors.Effect

@@ -61,3 +61,21 @@ func stepSafely(s State, m actors.Message) (after State, effects []actors.Effect
 	}()
 	return Step(s, actors.Input{ID: "i", Now: time.Unix(1, 0), Message: m})
 }
+
+// TestWhy: a decision is stored as it is, and one that an older node has stored with
+// the papers is read until there is a newer one.
+func TestWhy(t *testing.T) {
+	s := State{}.explain(&messages.Decision{Chosen: "h2"})
+	raw, _ := s.why()
+	var back paper
+	if err := back.ReadRow(paper(raw).RowBytes()); err != nil || string(back) != string(raw) || s.Papers.Len() != 0 {
+		t.Errorf("%q is read back as %q, %v, with %d papers", raw, back, err, s.Papers.Len())
+	}
+	older := State{Papers: s.Papers.Set(decision, []byte("old"))}
+	if raw, ok := older.why(); !ok || string(raw) != "old" {
+		t.Errorf("an older node's is read as %q, %v", raw, ok)
+	}
+	if now, ok := older.explain(&messages.Decision{Chosen: "h2"}).why(); !ok || string(now) != string(raw) {
+		t.Errorf("the newest is read as %q, %v", now, ok)
+	}
+}

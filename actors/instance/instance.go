@@ -5,6 +5,7 @@
 package instance
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -64,6 +65,19 @@ type State struct {
 
 	History actors.Table[*messages.ActionRecord] `json:"-"`
 	Papers  actors.Table[[]byte]                 `json:"-"` // what is large and seldom changes
+	Why     actors.Table[paper]                  `json:"-"` // the newest decision; an older node has it among the papers
+}
+
+// paper is a row that is stored as it is.
+type paper []byte
+
+// RowBytes is actors.Binary's.
+func (p paper) RowBytes() []byte { return p }
+
+// ReadRow is actors.BinaryReader's.
+func (p *paper) ReadRow(raw []byte) error {
+	*p = bytes.Clone(raw)
+	return nil
 }
 
 // Choice is an answer of the scheduler, and when it came.
@@ -87,7 +101,7 @@ func (f Fact) before(o Fact) bool {
 	return f.Order < o.Order || (f.Order == o.Order && f.Seq < o.Seq)
 }
 
-// Rows of State.Papers.
+// Rows of State.Papers and State.Why.
 const (
 	userData = "user_data"
 	decision = "decision"
@@ -98,7 +112,7 @@ func Spec() actors.Kind {
 	return actors.Spec[State]{
 		Name: Kind, Step: stepMember, Reads: reads, Makes: makes, Outstanding: outstanding, Busy: busy, Wake: wake, Index: index, RowIndex: rowIndex,
 		Tables: func(s *State) map[string]actors.Rows {
-			return map[string]actors.Rows{"history": &s.History, "papers": &s.Papers, moves: &s.Moves}
+			return map[string]actors.Rows{"history": &s.History, "papers": &s.Papers, moves: &s.Moves, "why": &s.Why}
 		},
 		Table: func(s *State, name string) actors.Rows {
 			switch name {
@@ -106,6 +120,8 @@ func Spec() actors.Kind {
 				return &s.History
 			case "papers":
 				return &s.Papers
+			case "why":
+				return &s.Why
 			}
 			return &s.Moves
 		},
@@ -219,7 +235,7 @@ func query(s State, in actors.Input) (State, []actors.Effect, error) {
 		if !s.visible(m.Scope) {
 			return s, nil, missing(in.ID)
 		}
-		raw, ok := s.Papers.Get(decision)
+		raw, ok := s.why()
 		if !ok {
 			return s, nil, fmt.Errorf("instance %s has not been scheduled yet: %w", in.ID, messages.NotFound)
 		}
@@ -230,6 +246,14 @@ func query(s State, in actors.Input) (State, []actors.Effect, error) {
 		return answer(d)
 	}
 	return s, nil, fmt.Errorf("an instance cannot answer %T: %w", in.Message, messages.Invalid)
+}
+
+// why is the newest decision of the scheduler.
+func (s State) why() (raw []byte, ok bool) {
+	if raw, ok := s.Why.Get(decision); ok {
+		return raw, true
+	}
+	return s.Papers.Get(decision)
 }
 
 func missing(id string) error {

@@ -133,7 +133,7 @@ func settleDelete(s State, now time.Time) (State, []actors.Effect, error) {
 		v.VmState, v.TaskState, v.PowerState, v.DeletedAt = deleted, idle, 0, now.UnixNano()
 		v.Ports = nil
 	})
-	s.Papers, s.AdminPassword = s.Papers.Delete(userData).Delete(decision), ""
+	s.Papers, s.Why, s.AdminPassword = s.Papers.Delete(userData).Delete(decision), s.Why.Delete(decision), ""
 	return s, nil, nil
 }
 

@@ -104,7 +104,7 @@ func (s State) choice() *Choice {
 
 func (s State) explain(d *messages.Decision) State {
 	if raw, err := proto.Marshal(d); err == nil && d != nil {
-		s.Papers = s.Papers.Set(decision, raw)
+		s.Why = s.Why.Set(decision, raw)
 	}
 	return s
 }
