@@ -84,6 +84,6 @@ func (o *outbox) take(batch []item) []item {
 
 // gather lets everybody else who can run do so, once, before what waits is taken: what
 // they are about to send goes out with it. Under load each write, encryption and read
-// then serves more frames (a tenth of the nodes' processor time for each server made);
-// without load there is nobody to wait for.
+// then serves more frames (2.6 instead of 1.8 while servers are made); without load there
+// is nobody to wait for.
 func gather() { runtime.Gosched() }
