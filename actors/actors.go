@@ -49,14 +49,10 @@ type (
 	Defer struct{ Key string }
 
 	// Answer replies to every asker that waits under Key; Err nil: with Message.
-	// Settled says that it holds whether or not the commit of this step succeeds: all
-	// that it promises is durable already, here and in whoever sent the message. The
-	// shell then gives it at once if it knows that the state before is the newest.
 	Answer struct {
 		Key     string
 		Message proto.Message
 		Err     error
-		Settled bool
 	}
 
 	// Drive has the host's driver carry out one order. The outcome comes back

@@ -54,7 +54,6 @@ func (g *grain) decide(c *call, now time.Time) bool {
 	if turn.Changed && !g.pending.fits(turn.Writes) {
 		return false
 	}
-	g.answerSettled(turn.Effects)
 	before, known := g.state, g.known
 	g.state = turn.State
 	g.watchClock()

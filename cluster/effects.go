@@ -118,18 +118,6 @@ func (g *grain) answer(a actors.Answer) {
 	}
 }
 
-// answerSettled gives those answers that need no commit, if what they rest on is durable
-// and the newest: nothing of this activation is on its way, and nobody else has one.
-// When the commit has landed there is nobody left to be answered.
-func (g *grain) answerSettled(effects []actors.Effect) {
-	for _, e := range effects {
-		if a, ok := e.(actors.Answer); ok && a.Settled && len(g.deferred[a.Key]) > 0 &&
-			g.flight == nil && g.pending == nil && !g.unread && g.holds() {
-			g.answer(a)
-		}
-	}
-}
-
 // pruneDeferred forgets askers that have given up.
 func (g *grain) pruneDeferred(now time.Time) {
 	for key, waiting := range g.deferred {

@@ -18,15 +18,13 @@ func quotaGranted(s State, now time.Time) (State, []actors.Effect, error) {
 	if s.View.TaskState != admitting {
 		return s, nil, nil
 	}
-	// Server and quota are both committed: its asker need not wait for what comes next.
-	accepted := actors.Answer{Key: admitted, Message: s.View, Settled: true}
 	s = s.event(now, "quota.done").event(now, "schedule")
 	s = s.edit(now, func(v *messages.InstanceView) { v.TaskState = scheduling })
 	s.Networks = slices.Clone(s.Networks)
 	for i := range s.Networks {
 		s.Networks[i].Held = true // from the first request on: it may be granted unheard
 	}
-	return s, append(outstanding(s), accepted), nil
+	return s, append(outstanding(s), actors.Answer{Key: admitted, Message: s.View}), nil
 }
 
 // quotaRefused ends an instance that nobody has seen. The project is told to

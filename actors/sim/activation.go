@@ -80,15 +80,6 @@ func (w *World) activation(to actors.Ref) *activation {
 	return a
 }
 
-// answer tells all who wait for it.
-func (a *activation) answer(e actors.Answer) {
-	waiting := a.deferred[e.Key]
-	delete(a.deferred, e.Key)
-	for _, r := range waiting {
-		r(e.Message, e.Err)
-	}
-}
-
 // drop forgets one: those who wait for its answers wait in vain.
 func (w *World) drop(a *activation) {
 	w.acts[a.ref] = slices.DeleteFunc(w.acts[a.ref], func(x *activation) bool { return x == a })

@@ -151,7 +151,6 @@ func (w *World) handle(a *activation, m actors.Message, reply func(actors.Messag
 		return
 	}
 	if turn.Changed {
-		w.answerSettled(a, turn.Effects)
 		if !w.commit(a, turn) {
 			w.logf("%v lost the race at %T", a.ref, m)
 			w.drop(a)
@@ -171,19 +170,6 @@ func (w *World) handle(a *activation, m actors.Message, reply func(actors.Messag
 	w.perform(a, turn.Effects, reply)
 }
 
-// answerSettled gives the answers that wait for no commit, as the shell does where its
-// lease says that nobody else has committed.
-func (w *World) answerSettled(a *activation, effects []actors.Effect) {
-	if a.unread || w.store[actors.RecordKey(a.ref)].rev != a.rev {
-		return
-	}
-	for _, e := range effects {
-		if e, ok := e.(actors.Answer); ok && e.Settled {
-			a.answer(e)
-		}
-	}
-}
-
 func (w *World) perform(a *activation, effects []actors.Effect, reply func(actors.Message, error)) {
 	answered := false
 	for _, e := range effects {
@@ -197,7 +183,11 @@ func (w *World) perform(a *activation, effects []actors.Effect, reply func(actor
 			answered = true
 			a.deferred[e.Key] = append(a.deferred[e.Key], reply)
 		case actors.Answer:
-			a.answer(e)
+			waiting := a.deferred[e.Key]
+			delete(a.deferred, e.Key)
+			for _, r := range waiting {
+				r(e.Message, e.Err)
+			}
 		case actors.Drive:
 			if a.epoch != 0 {
 				w.hypervisor(a.ref.ID).drive(e.Order, a.epoch)

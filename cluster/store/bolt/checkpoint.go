@@ -3,6 +3,7 @@ package bolt
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -11,11 +12,17 @@ import (
 
 const (
 	// checkpointBytes is how much may gather in a layer, and checkpointAge for
-	// how long, before it goes to the file.
-	checkpointBytes = 16 << 20
+	// how long, before it goes to the file. The journal's sync waits for the disk while
+	// a checkpoint is written, and every commit with it: four short waits are better
+	// than a long one.
+	checkpointBytes = 4 << 20
 	checkpointAge   = 2 * time.Second
 	// maxLayerBytes makes commits wait for a checkpoint that cannot keep up.
 	maxLayerBytes = 64 << 20
+	// checkpointBurst is how many keys go to the file before others get a chance: a
+	// request that became ready beside a checkpoint would wait for 20 ms else, until Go
+	// takes the processor away.
+	checkpointBurst = 32
 	// retryPause is between two tries of a checkpoint that failed (disk full).
 	retryPause = time.Second
 )
@@ -90,7 +97,10 @@ func (s *Store) checkpoint(l *layer) (err error) {
 		b := tx.Bucket(bucketName)
 		b.FillPercent = fillPercent
 		var key []byte // bbolt keeps values until the end, but no keys
-		for it := l.tree.Iter(); it.Next(); {
+		for it, n := l.tree.Iter(), 1; it.Next(); n++ {
+			if n%checkpointBurst == 0 {
+				runtime.Gosched()
+			}
 			key = append(key[:0], it.Key()...)
 			if e := it.Value(); e.value == nil {
 				err = b.Delete(key)
