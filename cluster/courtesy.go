@@ -18,8 +18,8 @@ const (
 // courtesy is how long work that nobody waits for may still stand back, while there
 // is more that somebody waits for than there are cores. It runs out, so that
 // under a load that never ends everything makes progress, and those who ask do not get
-// far ahead of what has to be done for them. The zero value has none; it
-// belongs to whoever locks it.
+// far ahead of what has to be done for them. The zero value has all of
+// it; it belongs to whoever locks it.
 type courtesy struct {
 	saved time.Duration
 	since time.Time // when it began to stand back, or when it last ended

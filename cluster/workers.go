@@ -178,13 +178,12 @@ func (w *workers) takeTurns() {
 // turn is whose turn it is. False: somebody who takes turns is to do no more. Who has
 // begun again calls the others.
 func (w *workers) turn() (*mailbox, bool) {
+	var m *mailbox
+	var ok bool
 	w.mu.Lock()
-	if w.standsBack() {
-		w.taking--
-		w.mu.Unlock()
-		return nil, false
+	if !w.standsBack() {
+		m, ok = w.behind.pop()
 	}
-	m, ok := w.behind.pop()
 	if !ok {
 		w.taking--
 		w.mu.Unlock()

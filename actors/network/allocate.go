@@ -79,7 +79,7 @@ func (s State) allocateAll(in actors.Input, m *messages.AllocatePorts) (State, e
 	case len(requests) > MaxRequests:
 		return s, fmt.Errorf("an instance has at most %d ports on a network: %w", MaxRequests, messages.Invalid)
 	}
-	lean := s.lean(m.InstanceId, requests)
+	lean := follow(m.InstanceId, requests)
 	var ids []string
 	for n, r := range requests {
 		p, err := Port{}, error(nil)
@@ -100,8 +100,8 @@ func (s State) allocateAll(in actors.Input, m *messages.AllocatePorts) (State, e
 	return s, nil
 }
 
-// lean: all that is asked for follows from the instance's id.
-func (s State) lean(instance string, requests []*messages.NetworkRequest) bool {
+// follow says whether all that is asked for follows from the instance's id.
+func follow(instance string, requests []*messages.NetworkRequest) bool {
 	_, ok := timed(instance)
 	return ok && !slices.ContainsFunc(requests, func(r *messages.NetworkRequest) bool { return r.PortId != "" })
 }

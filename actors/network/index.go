@@ -109,13 +109,13 @@ func rowIndex(s State, table, row string) []actors.Entry {
 		{Key: IndexProjectPorts(p.ProjectID) + id, Value: value},
 		{Key: IndexPort(p.ID), Value: []byte(p.NetworkID)},
 	}
-	if p.InstanceID != "" && !p.Lean {
+	if p.InstanceID == "" {
+		return entries
+	}
+	if !p.Lean {
 		entries = append(entries, actors.Entry{Key: IndexInstancePorts(p.InstanceID) + id, Value: value})
 	}
-	if p.InstanceID != "" {
-		entries = append(entries, actors.Entry{Key: IndexAddress(p.NetworkID, p.Address.String()), Value: []byte(p.InstanceID)})
-	}
-	return entries
+	return append(entries, actors.Entry{Key: IndexAddress(p.NetworkID, p.Address.String()), Value: []byte(p.InstanceID)})
 }
 
 // marshal gives equal bytes for equal messages.
