@@ -72,35 +72,42 @@ func (r *run) add(what, got, wanted, against string) {
 type part struct {
 	name string
 	do   func(*run) error
+	on   string // the part whose servers it looks at, which is measured whenever this one is
 }
+
+// The parts that others build on.
+const (
+	createAll     = "create until ACTIVE"
+	createThrough = "create until ACTIVE through every node"
+)
 
 // parts are those over one node.
 var parts = []part{
-	{"what the machine can do", raw},
-	{"scheduling decisions", schedule},
-	{"an idle cloud", idle},
-	{"create until ACTIVE", create},
-	{"read", read},
-	{"many idle servers", many},
-	{"the registry", registry},
-	{"changes in the registry", registryChanges},
-	{"many clients of the registry", manyClients},
-	{"a million endpoints", million},
-	{"balancer: choices", choices},
-	{"balancer: the tail", tails},
-	{"balancer: endpoints that die, and the proxy", deaths},
+	{"what the machine can do", raw, ""},
+	{"scheduling decisions", schedule, ""},
+	{"an idle cloud", idle, ""},
+	{createAll, create, ""},
+	{"read", read, createAll},
+	{"many idle servers", many, createAll},
+	{"the registry", registry, ""},
+	{"changes in the registry", registryChanges, ""},
+	{"many clients of the registry", manyClients, ""},
+	{"a million endpoints", million, ""},
+	{"balancer: choices", choices, ""},
+	{"balancer: the tail", tails, ""},
+	{"balancer: endpoints that die, and the proxy", deaths, ""},
 }
 
 // clusterParts are those over several.
 var clusterParts = []part{
-	{"Consul and the store in it", rawConsul},
-	{"a call to another node", rawCrossing},
-	{"create until ACTIVE through every node", createAcross},
-	{"requests that cross nodes", crossing},
-	{"nodes leave", leaves},
-	{"nodes are killed", kills},
-	{"decisions over the hosts of every node", fleet},
-	{"the cost of growing", growth},
+	{"Consul and the store in it", rawConsul, ""},
+	{"a call to another node", rawCrossing, ""},
+	{createThrough, createAcross, ""},
+	{"requests that cross nodes", crossing, createThrough},
+	{"nodes leave", leaves, createThrough},
+	{"nodes are killed", kills, createThrough},
+	{"decisions over the hosts of every node", fleet, ""},
+	{"the cost of growing", growth, ""},
 }
 
 // Command is `troupe bench`. Collect has a process collect its garbage as a node does,
@@ -150,12 +157,35 @@ func (s settings) check() error {
 	return nil
 }
 
-func (s settings) wants(p part) bool {
-	return len(s.only) == 0 || slices.ContainsFunc(s.only, func(name string) bool { return strings.HasPrefix(p.name, name) })
+// wanted are those of all that --only names, and what they build on, in order.
+func (s settings) wanted(all []part) ([]part, error) {
+	if len(s.only) == 0 {
+		return all, nil
+	}
+	wanted := make(map[string]bool)
+	for _, name := range s.only {
+		found := false
+		for _, p := range all {
+			if strings.HasPrefix(p.name, name) {
+				found, wanted[p.name], wanted[p.on] = true, true, true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("--only %q: no part of this benchmark begins so", name)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(p part) bool { return !wanted[p.name] }), nil
 }
 
 func (s settings) run(cmd *cobra.Command) (err error) {
 	if err := s.check(); err != nil {
+		return err
+	}
+	todo := parts
+	if s.nodes > 1 {
+		todo = clusterParts
+	}
+	if todo, err = s.wanted(todo); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp(s.dir, "troupe-bench-")
@@ -166,17 +196,12 @@ func (s settings) run(cmd *cobra.Command) (err error) {
 	s.dir = dir
 	r := &run{settings: s, ctx: cmd.Context(), notes: cmd.ErrOrStderr()}
 	defer func() { err = errors.Join(err, r.close(err != nil)) }()
-	todo := parts
 	if s.nodes > 1 {
-		todo = clusterParts
 		if r.group, err = newGroup(r.ctx, s.nodes, dir); err != nil {
 			return err
 		}
 	}
 	for _, p := range todo {
-		if !s.wants(p) {
-			continue
-		}
 		fmt.Fprintf(r.notes, "== %s\n", p.name)
 		if err := p.do(r); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", p.name, err), r.print(cmd.OutOrStdout()))
