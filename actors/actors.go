@@ -25,7 +25,11 @@ type Input struct {
 	Now     time.Time     // the only clock
 	Message proto.Message // Activated once per activation, Nudged to try again, or a command, query or fact
 	Request string        // id of the outer request, for the history; may be empty
+	Format  uint32        // the newest in which the state may be written; 0: Format
 }
+
+// Writes says whether the state may hold what came with a format.
+func (in Input) Writes(format uint32) bool { return in.Format == 0 || in.Format >= format }
 
 // Effect is something a Step asks the shell to do once the new state is
 // committed. Effects are performed in order, at least once: whatever must

@@ -133,7 +133,7 @@ func (g *grain) launch() {
 	}
 	g.flight, g.pending = g.pending, nil
 	g.version++
-	value := encodeRecord(g.activation, g.version, g.known, time.Now(), g.state.Encoded())
+	value := encodeRecord(g.format, g.activation, g.version, g.known, time.Now(), g.state.Encoded())
 	key := actors.RecordKey(g.ref)
 	c := &commit{
 		node: g.node, ref: g.ref, revision: g.revision, activation: g.activation, version: g.version,

@@ -32,6 +32,12 @@ var (
 func Connect(ctx context.Context, p peer.Config, m membership.Config) (*Connection, error) {
 	c := &Connection{}
 	p.Self, p.Handler = m.Self, c
+	p.Oldest = func() uint32 {
+		if s := c.shell.Load(); s != nil {
+			return (*s).OldestPeer()
+		}
+		return 0
+	}
 	p.Self.ID = m.Self.Name + ".joining" // the membership gives another at once
 	server, err := peer.Listen(ctx, p)
 	if err != nil {

@@ -165,14 +165,14 @@ func (g *grain) readCopy(ctx context.Context) bool {
 	item, err := g.node.store.Get(ctx, actors.RecordKey(g.ref))
 	record := &messages.Record{}
 	if err != nil || item.Revision != c.revision || proto.Unmarshal(item.Value, record) != nil ||
-		record.Schema != recordSchema || record.Version != c.version || record.Activation == "" {
+		!readable(record) || record.Version != c.version || record.Activation == "" {
 		return false
 	}
 	state, err := g.kind.kind.Patch(c.rows, record, nil)
 	if err != nil {
 		return false
 	}
-	g.state, g.revision, g.version, g.known = state, item.Revision, record.Version, loaded(record, time.Now())
+	g.state, g.format, g.revision, g.version, g.known = state, record.Schema, item.Revision, record.Version, loaded(record, time.Now())
 	g.node.copies.cameUp()
 	g.node.log.Debug().Str("kind", g.ref.Kind).Str("id", g.ref.ID).Uint64("pieces", c.pieces).Msg("a grain came up from a copy")
 	return true

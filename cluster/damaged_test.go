@@ -29,15 +29,16 @@ func TestDamaged(t *testing.T) {
 	}
 	key, row := actors.RecordKey(counterRef("a")), actors.RowKey(counterRef("a"), "rows", "x")
 	for name, tt := range map[string]struct{ record, row []byte }{
-		"text":          {[]byte("hello, I fixed it"), nil},
-		"nothing":       {[]byte{}, nil},
-		"another world": {record(func(r *messages.Record) { r.Schema = 99 }), nil},
-		"no activation": {record(func(r *messages.Record) { r.Activation = "" }), nil},
-		"no version":    {record(func(r *messages.Record) { r.Version = 0 }), nil},
-		"no state":      {record(func(r *messages.Record) { r.State = nil }), nil},
-		"half a state":  {record(func(r *messages.Record) { r.State = []byte(`{"N":`) }), nil},
-		"other types":   {record(func(r *messages.Record) { r.State = []byte(`{"N":"many"}`) }), nil},
-		"a row":         {record(func(*messages.Record) {}), []byte("?")},
+		"text":             {[]byte("hello, I fixed it"), nil},
+		"nothing":          {[]byte{}, nil},
+		"a format to come": {record(func(r *messages.Record) { r.Schema = actors.Format + 1 }), nil},
+		"no format":        {record(func(r *messages.Record) { r.Schema = 0 }), nil},
+		"no activation":    {record(func(r *messages.Record) { r.Activation = "" }), nil},
+		"no version":       {record(func(r *messages.Record) { r.Version = 0 }), nil},
+		"no state":         {record(func(r *messages.Record) { r.State = nil }), nil},
+		"half a state":     {record(func(r *messages.Record) { r.State = []byte(`{"N":`) }), nil},
+		"other types":      {record(func(r *messages.Record) { r.State = []byte(`{"N":"many"}`) }), nil},
+		"a row":            {record(func(*messages.Record) {}), []byte("?")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := mem.New()

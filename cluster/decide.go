@@ -42,7 +42,7 @@ func (g *grain) decide(c *call, now time.Time) bool {
 		g.answerFrom(g.durable(), c, now)
 		return true
 	}
-	turn, err := g.try(g.state, actors.Input{ID: g.ref.ID, Now: now, Message: c.message, Request: c.request})
+	turn, err := g.try(g.state, g.input(c, now))
 	g.node.stepped.Add(1)
 	if g.doubts(turn, err) {
 		return g.reconsider(c, now)

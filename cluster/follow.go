@@ -93,6 +93,7 @@ func (n *Node) update() {
 	if r.same(old) {
 		return
 	}
+	n.formats.see(v, time.Now())
 	n.replace(r)
 	if fresh := v.Index != old.view.Index || old.self != self || old.fenced; fresh {
 		n.handOver(r)

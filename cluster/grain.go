@@ -37,6 +37,7 @@ type grain struct {
 	state      actors.State // the newest, maybe not yet committed
 	revision   uint64       // of the record as committed
 	version    uint64
+	format     uint32 // in which the record is, or is going to be
 	known      memory // of commands that were done
 
 	flight  *batch  // is being committed

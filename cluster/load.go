@@ -59,7 +59,7 @@ func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
 	key := actors.RecordKey(g.ref)
 	item, rows, err := g.fetch(ctx, key)
 	if errors.Is(err, messages.NotFound) {
-		g.revision, g.version = 0, 0
+		g.format, g.revision, g.version = 0, 0, 0
 		g.state, err = g.kind.kind.Open(nil, nil)
 		return true, err
 	}
@@ -71,8 +71,8 @@ func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
 		return false, g.damaged(key, err.Error())
 	}
 	switch {
-	case record.Schema != recordSchema:
-		return false, g.damaged(key, fmt.Sprintf("its schema is %d, this program knows %d", record.Schema, recordSchema))
+	case !readable(record):
+		return false, g.damaged(key, fmt.Sprintf("its format is %d, this program reads %d to %d", record.Schema, actors.FormatFirst, actors.Format))
 	case record.Activation == "" || record.Version == 0:
 		return false, g.damaged(key, "it has no activation or no version")
 	}
@@ -84,7 +84,7 @@ func (g *grain) readOnce(ctx context.Context) (whole bool, err error) {
 			return false, err
 		}
 	}
-	g.revision, g.version, g.known = item.Revision, record.Version, loaded(record, time.Now())
+	g.format, g.revision, g.version, g.known = record.Schema, item.Revision, record.Version, loaded(record, time.Now())
 	if g.state, err = g.kind.kind.Open(record, rows); err != nil {
 		return false, g.damaged(key, err.Error())
 	}

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -48,7 +49,7 @@ func TestMemory(t *testing.T) {
 		}
 		if tt.reload {
 			r := &messages.Record{}
-			if err := proto.Unmarshal(encodeRecord("a", 1, g.known, now, nil), r); err != nil {
+			if err := proto.Unmarshal(encodeRecord(actors.Format, "a", 1, g.known, now, nil), r); err != nil {
 				t.Fatal(err)
 			}
 			g.known = loaded(r, now)

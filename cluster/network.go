@@ -70,4 +70,8 @@ type Shell interface {
 
 	// OnJoined tells that it is a member again, under a new id.
 	OnJoined(self view.Member)
+
+	// OldestPeer is the oldest protocol that a node which joins must speak: one that
+	// speaks an older one could not read what the members have written.
+	OldestPeer() uint32
 }

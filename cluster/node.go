@@ -35,6 +35,7 @@ type Node struct {
 	client  *Client
 	watches *watches
 	foreign foreign
+	formats formats
 	front   atomic.Pointer[Front] // nil until it can answer clients
 	fronted atomic.Int64          // calls that it works on
 

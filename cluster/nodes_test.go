@@ -58,7 +58,11 @@ func (c *nodes) start(names ...string) {
 
 func (c *nodes) startAs(name string, roles view.Role) *cluster.Node {
 	c.t.Helper()
-	net := c.world.Join(name, roles)
+	return c.startOn(c.world.Join(name, roles), name)
+}
+
+func (c *nodes) startOn(net *clustertest.Net, name string) *cluster.Node {
+	c.t.Helper()
 	n, err := cluster.Start(c.t.Context(), cluster.Config{
 		Name: name, Store: net.Store(c.store), Kinds: c.kinds, Log: c.log, Network: net, DrainTimeout: time.Second,
 	})

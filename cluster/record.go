@@ -11,8 +11,6 @@ import (
 	"github.com/troupe-cloud/troupe/messages"
 )
 
-const recordSchema = 1
-
 // The fields of messages.Record. Every commit writes one; putting it together
 // by hand saves a sixth of what a command costs, for what is remembered is
 // encoded once.
@@ -34,14 +32,14 @@ func newRemembered(r *messages.Remembered) remembered {
 	return remembered{r.RequestId, raw}
 }
 
-func encodeRecord(activation string, version uint64, known memory, now time.Time, state []byte) []byte {
+func encodeRecord(format uint32, activation string, version uint64, known memory, now time.Time, state []byte) []byte {
 	size := len(activation) + len(state) + 8*len(known.stamps) + 64
 	for _, r := range known.answers {
 		size += len(r.raw) + 8
 	}
 	b := make([]byte, 0, size)
 	b = protowire.AppendTag(b, fieldSchema, protowire.VarintType)
-	b = protowire.AppendVarint(b, recordSchema)
+	b = protowire.AppendVarint(b, uint64(format))
 	b = protowire.AppendTag(b, fieldActivation, protowire.BytesType)
 	b = protowire.AppendString(b, activation)
 	b = protowire.AppendTag(b, fieldVersion, protowire.VarintType)

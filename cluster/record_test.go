@@ -13,7 +13,7 @@ import (
 )
 
 func TestEncodeRecord(t *testing.T) {
-	want := &messages.Record{Schema: recordSchema, Activation: "abc-1", Version: 300, State: []byte(`{"A":1}`), Done: []uint64{1, math.MaxUint64}, Dim: true, Requests: []*messages.Remembered{
+	want := &messages.Record{Schema: actors.Format, Activation: "abc-1", Version: 300, State: []byte(`{"A":1}`), Done: []uint64{1, math.MaxUint64}, Dim: true, Requests: []*messages.Remembered{
 		{RequestId: "one", Reply: toReply(&messages.Done{}, nil)},
 		{RequestId: "two", Reply: toReply(&messages.HostFacts{Name: strings.Repeat("x", 200)}, nil)},
 	}}
@@ -22,7 +22,7 @@ func TestEncodeRecord(t *testing.T) {
 	for _, hash := range want.Done {
 		known.stamps = append(known.stamps, stamp{hash: hash})
 	}
-	raw := encodeRecord(want.Activation, want.Version, known, now, want.State)
+	raw := encodeRecord(want.Schema, want.Activation, want.Version, known, now, want.State)
 	got := &messages.Record{}
 	if err := proto.Unmarshal(raw, got); err != nil || !proto.Equal(got, want) || len(got.ProtoReflect().GetUnknown()) > 0 {
 		t.Errorf("got %v, %v", got, err)

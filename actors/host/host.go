@@ -118,7 +118,7 @@ func Step(s State, in actors.Input) (State, []actors.Effect, error) {
 	if err != nil {
 		return s, nil, err
 	}
-	return next.lingers(s, in.Now), effects, nil
+	return next.lingers(s, in), effects, nil
 }
 
 func decide(s State, in actors.Input) (State, []actors.Effect, error) {

@@ -1,6 +1,10 @@
 package host
 
-import "time"
+import (
+	"time"
+
+	"github.com/troupe-cloud/troupe/actors"
+)
 
 // RestTime is for how long a host keeps its entry among the unsettled after the last
 // order has ended. One that builds all the time would else write it with each order and
@@ -14,12 +18,14 @@ func (s State) busy() bool { return s.Working+s.Untold > 0 }
 func keep(s State) bool { return s.Kept || s.Followers > 0 }
 
 // lingers is s with Kept and Quiet as they follow from what it was before.
-func (s State) lingers(before State, now time.Time) State {
+func (s State) lingers(before State, in actors.Input) State {
 	switch {
+	case !in.Writes(actors.FormatLean):
+		s.Kept, s.Quiet = s.busy(), time.Time{}
 	case s.busy():
 		s.Kept = true
 	case before.busy():
-		s.Quiet = now
+		s.Quiet = in.Now
 	}
 	return s
 }

@@ -57,6 +57,18 @@ func (s State) newest() *messages.ActionRecord {
 	return a
 }
 
+// first is s as FormatFirst has it: an entry that has ended is in its row, and the newest
+// decision among the papers.
+func (s State) first() State {
+	if s.Action != nil && s.Action.FinishedAt != 0 {
+		s.History, s.Action = s.History.Set(actionKey(s.Actions), s.Action), nil
+	}
+	if raw, ok := s.Why.Get(decision); ok {
+		s.Papers, s.Why = s.Papers.Set(decision, []byte(raw)), s.Why.Delete(decision)
+	}
+	return s
+}
+
 func actionKey(n uint32) string { return fmt.Sprintf("%08d", n) }
 
 // amend changes a copy of the latest entry.

@@ -369,6 +369,29 @@ func TestActionStandsInTheState(t *testing.T) {
 	}
 }
 
+// TestFirstFormat: where an earlier version may have to go on, an entry that has ended is
+// in its row, and the decision among the papers; what was written otherwise comes there.
+func TestFirstFormat(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]bool{"written newly": false, "written at first": true} {
+		s := rested(building, messages.TaskState_TASK_STATE_SCHEDULING)
+		if !first {
+			s = s.explain(&messages.Decision{Hosts: 1})
+		}
+		in := input(&messages.NoHostFound{InstanceId: "i1", Attempt: 1, Decision: &messages.Decision{Hosts: 2}})
+		in.Format = actors.FormatFirst
+		s, _, err := stepMember(s, in)
+		raw, found := s.Papers.Get(decision)
+		got := &messages.Decision{}
+		if err != nil || !found || proto.Unmarshal(raw, got) != nil || got.Hosts != 2 || s.Why.Len() != 0 {
+			t.Errorf("%s: the papers have %v, and %d rows are beside them: %v", name, got, s.Why.Len(), err)
+		}
+		if row, _ := s.History.Get(actionKey(s.Actions)); s.Action != nil || row.GetFinishedAt() == 0 || s.newest() != row {
+			t.Errorf("%s: %v in the state, %v in the row", name, s.Action, row)
+		}
+	}
+}
+
 // TestHistoryIsBounded: whoever reboots for ever keeps the newest actions only.
 func TestHistoryIsBounded(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,9 @@ import (
 // by itself too, only later.
 func stepMember(s State, in actors.Input) (State, []actors.Effect, error) {
 	after, effects, err := Step(s, in)
+	if err == nil && !in.Writes(actors.FormatLean) && !messages.IsQuery(in.Message) {
+		after = after.first()
+	}
 	if err != nil || after.View.GetGroupId() == "" || messages.IsQuery(in.Message) {
 		return after, effects, err
 	}

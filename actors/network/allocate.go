@@ -79,7 +79,7 @@ func (s State) allocateAll(in actors.Input, m *messages.AllocatePorts) (State, e
 	case len(requests) > MaxRequests:
 		return s, fmt.Errorf("an instance has at most %d ports on a network: %w", MaxRequests, messages.Invalid)
 	}
-	lean := follow(m.InstanceId, requests)
+	lean := in.Writes(actors.FormatLean) && follow(m.InstanceId, requests)
 	var ids []string
 	for n, r := range requests {
 		p, err := Port{}, error(nil)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/messages"
 )
 
@@ -40,16 +41,15 @@ func TestLean(t *testing.T) {
 }
 
 // TestNotLean: a user's port among them does not follow from the id, nor do ports that
-// an older node has made; such an instance has its row and its entries.
+// are written for an older node; such an instance has its row and its entries.
 func TestNotLean(t *testing.T) {
 	t.Parallel()
 	lent := must(t, made("10.0.0.0/24", &messages.CreatePort{Id: "p", ProjectId: owner}, want(timedID, port("p"), &messages.NetworkRequest{}))...)
-	older := must(t, made("10.0.0.0/24", want(timedID))...)
-	id := older.PortsOf(timedID)[0]
-	p, _ := older.Ports.Get(id)
-	p.Lean = false
-	older.Ports, older.Instances = older.Ports.Set(id, p), older.Instances.Set(timedID, []string{id})
-	for name, s := range map[string]State{"lent": lent, "an older node's": older} {
+	older, _, err := Step(must(t, made("10.0.0.0/24")...), actors.Input{ID: netID, Now: now, Message: want(timedID), Format: actors.FormatFirst})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]State{"lent": lent, "for an older node": older} {
 		ids := s.PortsOf(timedID)
 		row, _ := s.Instances.Get(timedID)
 		if len(ids) == 0 || !slices.Equal(ids, row) || len(rowKeys(s, ids[0])) != 4 {

@@ -54,6 +54,7 @@ func play(seed uint64, c Config) *World {
 	}
 	w.after(time.Second, w.nudge)
 	w.users.busyFor(c.Acts)
+	w.upgrade(seed, time.Duration(c.Acts)*200*time.Millisecond)
 	w.runUntil(time.Duration(c.Acts)*400*time.Millisecond + c.After)
 	w.becalm()
 	for deadline := w.now + MaxSettle; w.err == nil && w.now < deadline && !w.quiet(); {
@@ -69,6 +70,18 @@ func play(seed uint64, c Config) *World {
 		w.err = fmt.Errorf("seed %d: %w\n%s", seed, w.err, strings.Join(last, "\n"))
 	}
 	return w
+}
+
+// upgrade has every third cloud write as one with earlier nodes does until then.
+func (w *World) upgrade(seed uint64, at time.Duration) {
+	if seed%3 != 0 {
+		return
+	}
+	w.format = actors.FormatFirst
+	w.after(at, func() {
+		w.logf("all members read the newest format")
+		w.format = actors.Format
+	})
 }
 
 func (w *World) runUntil(t time.Duration) {

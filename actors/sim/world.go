@@ -54,6 +54,7 @@ type World struct {
 	seq    uint64
 	idle   int // events that are always to come
 	calm   bool
+	format uint32 // in which states are written
 
 	store map[string]stored
 	under map[string]map[string]bool // the keys of store by their first elements
@@ -135,7 +136,7 @@ func (w *World) deliver(to actors.Ref, m actors.Message, reply func(actors.Messa
 
 func (w *World) handle(a *activation, m actors.Message, reply func(actors.Message, error)) {
 	before := bytes.Clone(a.state.Encoded())
-	turn, err := w.kinds[a.ref.Kind].Step(a.state, actors.Input{ID: a.ref.ID, Now: epoch.Add(w.now), Message: m})
+	turn, err := w.kinds[a.ref.Kind].Step(a.state, actors.Input{ID: a.ref.ID, Now: epoch.Add(w.now), Message: m, Format: w.format})
 	if !bytes.Equal(before, a.state.Encoded()) {
 		w.fail("%v changed its input at %T", a.ref, m)
 	}

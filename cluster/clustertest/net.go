@@ -19,6 +19,8 @@ type Net struct {
 	self  view.Member
 	shell cluster.Shell
 
+	protocol uint32 // that it says it speaks
+
 	view    *view.View // that it has seen
 	changed chan struct{}
 	fenced  bool
@@ -33,6 +35,14 @@ type Net struct {
 }
 
 var _ cluster.Network = (*Net)(nil)
+
+// Speak has a node that has not attached yet be one of an earlier version, as far as
+// the others know.
+func (n *Net) Speak(protocol uint32) {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	n.protocol, n.self.Protocol = protocol, protocol
+}
 
 // Attach is cluster.Network's: from now on the node is a member.
 func (n *Net) Attach(s cluster.Shell) {

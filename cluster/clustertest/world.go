@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/troupe-cloud/troupe/actors"
 	"github.com/troupe-cloud/troupe/cluster/view"
 )
 
@@ -85,7 +86,7 @@ func New(c Config) *World {
 func (w *World) Join(name string, roles view.Role) *Net {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := &Net{world: w, name: name, roles: roles, changed: make(chan struct{})}
+	n := &Net{world: w, name: name, roles: roles, protocol: actors.Format, changed: make(chan struct{})}
 	n.self = w.newMember(n)
 	w.nets[name] = n
 	return n
@@ -95,7 +96,7 @@ func (w *World) newMember(n *Net) view.Member {
 	w.starts++
 	return view.Member{
 		ID: fmt.Sprintf("%s-%d", n.name, w.starts), Name: n.name, Address: n.name + ":1", Roles: n.roles,
-		Hosts: n.self.Hosts, Version: "test", Protocol: 1, MinProtocol: 1, Started: time.Now(),
+		Hosts: n.self.Hosts, Version: "test", Protocol: n.protocol, MinProtocol: actors.FormatFirst, Started: time.Now(),
 	}
 }
 

@@ -16,7 +16,10 @@ func (c *Config) complete() error {
 		c.Role = RoleNode
 	}
 	if c.Self.Protocol == 0 {
-		c.Self.Protocol, c.Self.MinProtocol = Protocol, MinProtocol
+		c.Self.Protocol = Protocol
+	}
+	if c.Self.MinProtocol == 0 {
+		c.Self.MinProtocol = MinProtocol
 	}
 	switch {
 	case c.Role != RoleNode && c.Role != RoleClient:

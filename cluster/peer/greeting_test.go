@@ -57,6 +57,38 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// TestOldest: a node that speaks no protocol as new as what is stored needs is refused,
+// and told so; a client is not, for it reads nothing of that.
+func TestOldest(t *testing.T) {
+	w := newWorld(t)
+	c := w.config("b", &handler{})
+	c.Oldest = func() uint32 { return peer.Protocol }
+	b := w.listen(c)
+	for name, tt := range map[string]struct {
+		protocol uint32
+		role     string
+		want     error
+	}{
+		"a node of this version":       {peer.Protocol, peer.RoleNode, nil},
+		"a node of an earlier version": {peer.Protocol - 1, peer.RoleNode, peer.ErrRejected},
+		"a client of an earlier one":   {peer.Protocol - 1, peer.RoleClient, nil},
+	} {
+		c := w.config("a", &handler{})
+		c.Self.Protocol = tt.protocol
+		if tt.role == peer.RoleClient {
+			c.Role, c.TLS, c.Self = tt.role, w.ca.Client(t, "a"), view.Member{Name: "a", Protocol: tt.protocol}
+		}
+		d, err := peer.NewDialer(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = d.Call(w.ctx, b.Self(), ask("x"))
+		if !errors.Is(err, tt.want) || tt.want != nil && !strings.Contains(err.Error(), "what this cloud stores needs 2") {
+			t.Errorf("%s: got %v, want %v", name, err, tt.want)
+		}
+	}
+}
+
 // plain is a node without TLS, on loopback, and a connection to it.
 func (w *world) plain(h peer.Handler) (*peer.Server, *grpc.ClientConn) {
 	w.t.Helper()

@@ -59,6 +59,12 @@ func (c *Config) judge(ctx context.Context, self view.Member, h *messages.Hello,
 	if _, err := common(self, h); err != nil {
 		return Identity{}, refuse(messages.GoAway_REASON_VERSION, "%v", err)
 	}
+	if h.GetRole() == RoleNode && c.Oldest != nil {
+		if oldest := c.Oldest(); h.GetProtocol() < oldest {
+			return Identity{}, refuse(messages.GoAway_REASON_VERSION, "incompatible version: %s (%s) speaks protocols up to %d, "+
+				"and what this cloud stores needs %d since all its nodes spoke that", h.GetName(), h.GetVersion(), h.GetProtocol(), oldest)
+		}
+	}
 	if skew := skewOf(time.UnixMilli(h.GetUnixMs()), after, time.Now()); skew > MaxClockSkew {
 		return Identity{}, refuse(messages.GoAway_REASON_CLOCK,
 			"the clocks of %s and %s differ by %v; more than %v is not accepted", self.Name, h.GetName(), skew.Round(time.Second), MaxClockSkew)

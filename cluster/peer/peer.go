@@ -28,9 +28,10 @@ const (
 )
 
 // The range of protocols that this program speaks. Two processes use the newest
-// that both speak; without one they refuse each other.
+// that both speak; without one they refuse each other. A node that speaks one also
+// reads what others keep in the store in the format of that number.
 const (
-	Protocol    uint32 = 1
+	Protocol    uint32 = 2
 	MinProtocol uint32 = 1
 )
 
@@ -98,6 +99,10 @@ type Config struct {
 	// it is longer. Where the processor is shared with much else, links break for want
 	// of time rather than of a network.
 	Silence time.Duration
+
+	// Oldest is the oldest protocol that another node must speak now, whatever this one
+	// could; nil: any that this one can.
+	Oldest func() uint32
 
 	// Dial makes connections; nil: TCP. Tests put bad networks here.
 	Dial func(ctx context.Context, address string) (net.Conn, error)

@@ -229,7 +229,7 @@ func (c *cloud) connect(ctx context.Context) error {
 		Cluster: m.identity.source.Cluster(), Bind: m.config.Bind, TLS: m.identity.source, Register: services, Log: c.log,
 	}, membership.Config{
 		Table: m.table, Log: c.log,
-		Self: view.Member{Name: m.config.Name, Address: m.config.Advertise, API: c.url, Roles: m.roles, Version: version},
+		Self: view.Member{Name: m.config.Name, Address: m.config.Advertise, API: c.url, Roles: m.roles, Version: version, Protocol: m.config.Protocol},
 	})
 	if err != nil {
 		return err

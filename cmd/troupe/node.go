@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/troupe-cloud/troupe/cluster/peer"
 	"github.com/troupe-cloud/troupe/cluster/pki"
 	"github.com/troupe-cloud/troupe/cluster/store/consul"
 	"github.com/troupe-cloud/troupe/cluster/view"
@@ -28,6 +29,7 @@ type nodeConfig struct {
 	Name, Bind      string
 	Advertise, Join string
 	Roles           []string
+	Protocol        uint32
 
 	roles  view.Role
 	consul consul.Config
@@ -41,6 +43,8 @@ func (c *nodeConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.Bind, "bind", defaultBind, "address at which the other nodes reach this one")
 	f.StringVar(&c.Advertise, "advertise", "", "the same as others see it, where it differs from --bind")
 	f.StringSliceVar(&c.Roles, "roles", pki.Roles(), "gateway: serve the APIs; control: run actors; compute: drive hypervisors")
+	f.Uint32Var(&c.Protocol, "protocol", peer.Protocol, "newest protocol to speak with other nodes, and so the newest format to store things in;\n"+
+		"an older one, on one node at least, keeps the way back to the program before open")
 	f.StringVar(&c.Join, "join", "", "token that admits this node at its first start; - reads it from standard input")
 }
 
@@ -65,6 +69,9 @@ func (c *nodeConfig) check() (err error) {
 		if _, err := net.ResolveTCPAddr("tcp", address.value); err != nil {
 			return badSetting("%s %q is not HOST:PORT: %w", address.flag, address.value, err)
 		}
+	}
+	if c.Protocol < peer.MinProtocol || c.Protocol > peer.Protocol {
+		return badSetting("--protocol %d: this program speaks %d to %d", c.Protocol, peer.MinProtocol, peer.Protocol)
 	}
 	if host, _, _ := net.SplitHostPort(c.Bind); c.Advertise == "" && (host == "" || net.ParseIP(host).IsUnspecified()) {
 		return badSetting("--bind %q: the other nodes cannot dial that; say with --advertise HOST:PORT where they reach this one", c.Bind)
