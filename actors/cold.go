@@ -3,6 +3,7 @@ package actors
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -24,6 +25,8 @@ type coldChange struct {
 func (c Cold) Set(key string, value proto.Message) Cold {
 	return Cold{&coldChange{key, value, c.changed}}
 }
+
+func (c *Cold) row() reflect.Type { return reflect.TypeFor[proto.Message]() }
 
 // Delete is c without key's row.
 func (c Cold) Delete(key string) Cold { return Cold{&coldChange{key, nil, c.changed}} }

@@ -103,6 +103,8 @@ type Kind interface {
 	Patch(s State, record *messages.Record, rows map[string][]byte) (State, error)
 	// Rebase is durable, and beyond it what only memory has.
 	Rebase(durable, memory State) State
+	// Shape says what stands in the store of a state, one line a field; see Format.
+	Shape() []string
 }
 
 // Write is a key of the store and its new value; nil deletes it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/benbjohnson/immutable"
@@ -112,7 +113,11 @@ type Rows interface {
 	count() int
 	each(yield func(row string, value []byte) bool) (more bool, err error)
 	patch(from Rows, rows map[string][]byte) error
+
+	row() reflect.Type // of Kind.Shape
 }
+
+func (t *Table[V]) row() reflect.Type { return reflect.TypeFor[V]() }
 
 func (t *Table[V]) load(rows map[string][]byte) error {
 	b := immutable.NewMapBuilder[string, V](nil)

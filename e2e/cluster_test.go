@@ -37,9 +37,15 @@ type trio struct {
 // newTrio starts them; more are further arguments of each.
 func newTrio(t *testing.T, more ...[]string) *trio {
 	t.Helper()
+	return newTrioOf(t, "", more...)
+}
+
+// newTrioOf is newTrio with another program.
+func newTrioOf(t *testing.T, program string, more ...[]string) *trio {
+	t.Helper()
 	c := &trio{t: t, consul: consultest.Start(t, consultest.Options{}), prefix: "troupe"}
 	for i := range clusterNodes {
-		n := &cloud{t: t, data: t.TempDir(), log: &tail{}}
+		n := &cloud{t: t, data: t.TempDir(), log: &tail{}, program: program}
 		args := c.nodeArgs(fmt.Sprintf("node%d", i+1), n.data)
 		if i < len(more) {
 			args = append(args, more[i]...)

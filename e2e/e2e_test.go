@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,8 @@ type cloud struct {
 	data string
 	args []string
 
+	program string // "": the one that is tried
+
 	cmd    *exec.Cmd
 	ready  string // the line that says so
 	exited chan struct{}
@@ -80,7 +83,7 @@ func (c *cloud) start() error {
 }
 
 func (c *cloud) startWith(args []string) error {
-	c.cmd = exec.Command(binary, args...)
+	c.cmd = exec.Command(cmp.Or(c.program, binary), args...)
 	c.cmd.Stderr = c.log
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdout, err := c.cmd.StdoutPipe()

@@ -21,6 +21,7 @@ type hub struct {
 	mu    sync.Mutex
 	at    map[string]*membership.Membership // by address
 	cut   map[[2]string]bool                // from and to address
+	newer map[string]bool                   // addresses of those who speak with no node of before
 	pings int
 }
 
@@ -74,11 +75,15 @@ func (l *line) Ping(ctx context.Context, to view.Member, p *messages.Ping) (*mes
 	h.mu.Lock()
 	h.pings++
 	other, cut := h.at[to.Address], h.cut[[2]string{self.Address, to.Address}]
+	newer := h.newer[to.Address]
 	back := h.cut[[2]string{to.Address, self.Address}]
 	h.mu.Unlock()
 	if cut {
 		<-ctx.Done()
 		return nil, peer.ErrTimeout
+	}
+	if newer {
+		return nil, peer.ErrVersion
 	}
 	if other == nil {
 		return nil, fmt.Errorf("%s: %w", to.Address, peer.ErrRefused)

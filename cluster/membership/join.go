@@ -130,16 +130,21 @@ func (m *Membership) reachMajority(ctx context.Context, self view.Member, presen
 		go func() { answers <- m.bothWays(ctx, self, to) }()
 	}
 	reached, counted := 0, asked
-	var last error
+	var last, version error
 	for range asked {
 		switch err := <-answers; {
 		case err == nil:
 			reached++
 		case errors.Is(err, peer.ErrRefused):
 			counted--
+		case errors.Is(err, peer.ErrVersion):
+			version = err
 		default:
 			last = err
 		}
+	}
+	if version != nil && 2*reached <= counted { // it would be so in a minute, too
+		return fmt.Errorf("this node cannot be a member: %w: %w", version, messages.Conflict)
 	}
 	if counted > 0 && 2*reached <= counted {
 		return fmt.Errorf("%d of %d members can be reached, and reach this node at %s, which is no majority: %w: %w",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/troupe-cloud/troupe/cluster/membership"
+	"github.com/troupe-cloud/troupe/cluster/peer"
 	"github.com/troupe-cloud/troupe/cluster/view"
 	"github.com/troupe-cloud/troupe/messages"
 )
@@ -293,6 +294,35 @@ func TestJoinNeedsAMajority(t *testing.T) {
 			}
 			if v, _ := table.Read(t.Context()); len(v.Members) != 3 {
 				t.Errorf("%s: it is a member", name)
+			}
+			end(table, nodes)
+		})
+	}
+}
+
+// TestJoinNeedsItsVersion: whom most refuse for its version is no member, and need not
+// try again; whom few do, while the others are still upgraded, is one.
+func TestJoinNeedsItsVersion(t *testing.T) {
+	for newer, want := range map[int]error{1: nil, 2: messages.Conflict, 3: messages.Conflict} {
+		synctest.Test(t, func(t *testing.T) {
+			h, table, nodes := cloud(t, 3)
+			n := h.node(t, table.As("n4"), "n4")
+			h.mu.Lock()
+			h.newer = map[string]bool{}
+			for i := range newer {
+				h.newer[fmt.Sprintf("n%d:1", i+1)] = true
+			}
+			h.mu.Unlock()
+			began := time.Now()
+			err := n.start(t.Context())
+			if !errors.Is(err, want) || want != nil && (!errors.Is(err, peer.ErrVersion) || time.Since(began) > time.Second) {
+				t.Errorf("%d of 3 refuse it: after %v %v, want %v", newer, time.Since(began), err, want)
+			}
+			h.mu.Lock()
+			h.newer = nil // they know that it is one
+			h.mu.Unlock()
+			if err == nil {
+				nodes = append(nodes, n)
 			}
 			end(table, nodes)
 		})

@@ -20,6 +20,8 @@ var (
 	// ErrRejected is an ErrUnreachable: the two ends do not accept each other
 	// (cluster, certificate, version, clock). Only an operator can mend that.
 	ErrRejected = fmt.Errorf("not accepted: %w", ErrUnreachable)
+	// ErrVersion is an ErrRejected: one of them is of too early a version.
+	ErrVersion = fmt.Errorf("versions that do not go together: %w", ErrRejected)
 	// ErrStopped: this process has stopped its transport. It was not sent.
 	ErrStopped = fmt.Errorf("this node is stopping: %w", ErrUnreachable)
 	// ErrBroken: the stream broke before the answer. The outcome is unknown.

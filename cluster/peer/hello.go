@@ -25,6 +25,7 @@ var refusals = map[messages.GoAway_Reason]error{
 	messages.GoAway_REASON_STOPPING: ErrUnreachable,
 	messages.GoAway_REASON_LIMIT:    ErrUnreachable,
 	messages.GoAway_REASON_NOT_ME:   ErrNotMe,
+	messages.GoAway_REASON_VERSION:  ErrVersion,
 }
 
 func (r *refusal) Error() string { return r.message }
