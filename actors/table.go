@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"reflect"
+	"runtime"
 	"slices"
 
 	"github.com/benbjohnson/immutable"
@@ -119,11 +120,22 @@ type Rows interface {
 
 func (t *Table[V]) row() reflect.Type { return reflect.TypeFor[V]() }
 
+// breath is after how many rows, of the tens of thousands that a table may have, others
+// come to their turn: who waits for an answer from another grain does not wait for all.
+const breath = 32
+
+func breathe(n int) {
+	if n%breath == breath-1 {
+		runtime.Gosched()
+	}
+}
+
 func (t *Table[V]) load(rows map[string][]byte) error {
 	b := immutable.NewMapBuilder[string, V](nil)
 	// In order: the map ranges over few rows as they were put in, and a state that was
 	// loaded twice must say the same twice.
-	for _, k := range slices.Sorted(maps.Keys(rows)) {
+	for i, k := range slices.Sorted(maps.Keys(rows)) {
+		breathe(i)
 		var v V
 		if err := decodeRow(rows[k], &v); err != nil {
 			return fmt.Errorf("row %q: %w", k, err)
@@ -168,7 +180,10 @@ func (*Table[V]) key(r Ref, table, row string) string { return RowKey(r, table, 
 func (t *Table[V]) count() int { return t.Len() }
 
 func (t *Table[V]) each(yield func(row string, value []byte) bool) (more bool, err error) {
+	n := 0
 	for key, v := range t.All() {
+		n++
+		breathe(n)
 		raw, err := encodeRow(v)
 		if err != nil {
 			return false, fmt.Errorf("row %q: %w", key, err)
@@ -185,7 +200,10 @@ func (t *Table[V]) patch(from Rows, rows map[string][]byte) error {
 	if older, ok := from.(*Table[V]); ok {
 		*t = *older
 	}
+	n := 0
 	for key, raw := range rows {
+		n++
+		breathe(n)
 		if raw == nil {
 			*t = t.Delete(key)
 			continue

@@ -25,6 +25,8 @@ const (
 type copies struct {
 	kinds map[string]*kindEntry
 
+	sorting sync.Mutex // held by who sorts rows in, one at a time
+
 	mu    sync.Mutex
 	of    map[actors.Ref]*grainCopy
 	bytes int
@@ -58,7 +60,9 @@ func (c *copies) add(m *messages.CopyGrain) error {
 	if err != nil {
 		return err
 	}
+	c.sorting.Lock()
 	state, err := k.kind.Patch(one.rows, nil, rows) // one piece of a copy at a time
+	c.sorting.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {

@@ -9,7 +9,9 @@ import (
 )
 
 const (
-	sweepWidth    = 64 // grains that are activated at once
+	sweepFirst    = 1                      // grains that are activated at once at first: whoever asks now comes up, too
+	sweepDouble   = 100 * time.Millisecond // after which twice as many are,
+	sweepWidth    = 64                     // but no more than that
 	sweepPause    = time.Second
 	sweepMaxPause = 30 * time.Second
 	settlePause   = 250 * time.Millisecond
@@ -79,7 +81,7 @@ func (n *Node) settling() *routing {
 }
 
 func (n *Node) sweep() error {
-	slots := make(chan struct{}, sweepWidth)
+	slots := newSlots(time.Now())
 	after, woken := "", 0
 	for more := true; more; {
 		items, rest, err := n.store.List(n.ctx, actors.UnsettledPrefix, after, 0)
@@ -92,7 +94,8 @@ func (n *Node) sweep() error {
 			if ok && n.lookup.active(ref) || ok && !n.mine(ref) {
 				continue
 			}
-			if !ok || !n.wake(ref, slots) {
+			slots.widen(time.Now())
+			if !ok || !n.wake(ref, slots.free) {
 				n.log.Warn().Str("key", item.Key).Msg("unsettled work of an unknown kind")
 				continue
 			}
@@ -104,6 +107,32 @@ func (n *Node) sweep() error {
 		n.log.Info().Int("grains", woken).Msg("unsettled work goes on")
 	}
 	return nil
+}
+
+// slots are as many as grains may be activated at once; more are freed as time passes.
+type slots struct {
+	free  chan struct{} // has what is taken, or not free yet
+	width int
+	began time.Time
+}
+
+func newSlots(now time.Time) *slots {
+	s := &slots{free: make(chan struct{}, sweepWidth), width: sweepFirst, began: now}
+	for range sweepWidth - sweepFirst {
+		s.free <- struct{}{}
+	}
+	return s
+}
+
+// widen frees those whose time has come.
+func (s *slots) widen(now time.Time) {
+	for ; s.width < sweepWidth && now.Sub(s.began) >= sweepDouble; s.began = s.began.Add(sweepDouble) {
+		more := min(s.width, sweepWidth-s.width)
+		for range more {
+			<-s.free
+		}
+		s.width += more
+	}
 }
 
 // wake activates ref once one of slots is free.
