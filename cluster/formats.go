@@ -50,8 +50,14 @@ func (f *formats) newest(now time.Time) uint32 {
 	return f.least.Load()
 }
 
-// OldestPeer is the oldest protocol that a node which joins must speak; see Shell.
-func (n *Node) OldestPeer() uint32 { return n.formats.newest(time.Now()) }
+// OldestPeer is the oldest protocol that a node which joins must speak; see Shell. One
+// that does not know yet who is there turns nobody away.
+func (n *Node) OldestPeer() uint32 {
+	if r := n.routing.Load(); r == nil || len(r.view.Members) == 0 {
+		return 0
+	}
+	return n.formats.newest(time.Now())
+}
 
 // readable says whether this program can read a record.
 func readable(r *messages.Record) bool {
