@@ -26,7 +26,7 @@ die() { echo "cluster.sh: $*" >&2; exit 1; }
 alive() {
   local pid
   pid=$(cat "$dir/$1.pid" 2>/dev/null) && [ -n "$pid" ] &&
-    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$dir/$1"
+    tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$dir/$1"
 }
 
 # launch NAME COMMAND...: in the background, for good, with its output in files
