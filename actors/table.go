@@ -124,9 +124,18 @@ func (t *Table[V]) row() reflect.Type { return reflect.TypeFor[V]() }
 // come to their turn: who waits for an answer from another grain does not wait for all.
 const breath = 32
 
-func breathe(n int) {
-	if n%breath == breath-1 {
-		runtime.Gosched()
+// unhurried is all, with a breath now and then.
+func unhurried[K, V any](all iter.Seq2[K, V]) iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		n := 0
+		for k, v := range all {
+			if n++; n%breath == 0 {
+				runtime.Gosched()
+			}
+			if !yield(k, v) {
+				return
+			}
+		}
 	}
 }
 
@@ -134,8 +143,7 @@ func (t *Table[V]) load(rows map[string][]byte) error {
 	b := immutable.NewMapBuilder[string, V](nil)
 	// In order: the map ranges over few rows as they were put in, and a state that was
 	// loaded twice must say the same twice.
-	for i, k := range slices.Sorted(maps.Keys(rows)) {
-		breathe(i)
+	for _, k := range unhurried(slices.All(slices.Sorted(maps.Keys(rows)))) {
 		var v V
 		if err := decodeRow(rows[k], &v); err != nil {
 			return fmt.Errorf("row %q: %w", k, err)
@@ -180,10 +188,7 @@ func (*Table[V]) key(r Ref, table, row string) string { return RowKey(r, table, 
 func (t *Table[V]) count() int { return t.Len() }
 
 func (t *Table[V]) each(yield func(row string, value []byte) bool) (more bool, err error) {
-	n := 0
-	for key, v := range t.All() {
-		n++
-		breathe(n)
+	for key, v := range unhurried(t.All()) {
 		raw, err := encodeRow(v)
 		if err != nil {
 			return false, fmt.Errorf("row %q: %w", key, err)
@@ -200,10 +205,7 @@ func (t *Table[V]) patch(from Rows, rows map[string][]byte) error {
 	if older, ok := from.(*Table[V]); ok {
 		*t = *older
 	}
-	n := 0
-	for key, raw := range rows {
-		n++
-		breathe(n)
+	for key, raw := range unhurried(maps.All(rows)) {
 		if raw == nil {
 			*t = t.Delete(key)
 			continue

@@ -95,7 +95,7 @@ func (n *Node) sweep() error {
 				continue
 			}
 			slots.widen(time.Now())
-			if !ok || !n.wake(ref, slots.free) {
+			if !ok || !n.wake(ref, slots.taken) {
 				n.log.Warn().Str("key", item.Key).Msg("unsettled work of an unknown kind")
 				continue
 			}
@@ -111,15 +111,15 @@ func (n *Node) sweep() error {
 
 // slots are as many as grains may be activated at once; more are freed as time passes.
 type slots struct {
-	free  chan struct{} // has what is taken, or not free yet
+	taken chan struct{} // by a grain that comes up, or as not free yet
 	width int
 	began time.Time
 }
 
 func newSlots(now time.Time) *slots {
-	s := &slots{free: make(chan struct{}, sweepWidth), width: sweepFirst, began: now}
+	s := &slots{taken: make(chan struct{}, sweepWidth), width: sweepFirst, began: now}
 	for range sweepWidth - sweepFirst {
-		s.free <- struct{}{}
+		s.taken <- struct{}{}
 	}
 	return s
 }
@@ -129,7 +129,7 @@ func (s *slots) widen(now time.Time) {
 	for ; s.width < sweepWidth && now.Sub(s.began) >= sweepDouble; s.began = s.began.Add(sweepDouble) {
 		more := min(s.width, sweepWidth-s.width)
 		for range more {
-			<-s.free
+			<-s.taken
 		}
 		s.width += more
 	}

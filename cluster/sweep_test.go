@@ -14,7 +14,7 @@ func TestSlots(t *testing.T) {
 		want  int
 	}{{0, sweepFirst}, {sweepDouble - 1, sweepFirst}, {sweepDouble, 2 * sweepFirst}, {3 * sweepDouble, 8 * sweepFirst}, {time.Minute, sweepWidth}, {time.Hour, sweepWidth}} {
 		s.widen(began.Add(tt.after))
-		if got := cap(s.free) - len(s.free); got != tt.want {
+		if got := cap(s.taken) - len(s.taken); got != tt.want {
 			t.Errorf("after %v %d are free, want %d", tt.after, got, tt.want)
 		}
 	}

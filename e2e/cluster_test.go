@@ -163,7 +163,8 @@ func TestCluster(t *testing.T) {
 	c.corrupt(ctx, t)
 }
 
-func (c *trio) upload(ctx context.Context) {
+// upload makes an image, and returns its id.
+func (c *trio) upload(ctx context.Context) string {
 	c.t.Helper()
 	p, err := c.nodes[0].login(ctx)
 	if err != nil {
@@ -180,6 +181,7 @@ func (c *trio) upload(ctx context.Context) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	return i.ID
 }
 
 // corrupt edits the record of a server by hand into nonsense: it refuses to run,

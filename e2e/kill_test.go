@@ -270,19 +270,9 @@ func (k *killing) settled(t *testing.T) {
 
 // nothingElse compares hypervisors and quota with the number of servers.
 func (k *killing) nothingElse(c *gophercloud.ServiceClient, project string, want int) (bool, error) {
-	h := *c
-	h.Microversion = "2.53"
-	pages, err := hypervisors.List(&h, nil).AllPages(k.ctx)
+	_, running, ram, err := inUse(k.ctx, c)
 	if err != nil {
 		return false, err
-	}
-	hosts, err := hypervisors.ExtractHypervisors(pages)
-	if err != nil {
-		return false, err
-	}
-	running, ram := 0, 0
-	for _, h := range hosts {
-		running, ram = running+h.RunningVMs, ram+h.MemoryMBUsed
 	}
 	q, err := quotasets.GetDetail(k.ctx, c, project).Extract()
 	if err != nil {
@@ -292,6 +282,22 @@ func (k *killing) nothingElse(c *gophercloud.ServiceClient, project string, want
 		return false, fmt.Errorf("%d servers, but %d on hosts with %d MiB, and %d in the quota", want, running, ram, q.Instances.InUse)
 	}
 	return true, nil
+}
+
+// inUse is how many hypervisors there are, and what they carry all together: machines
+// and MiB.
+func inUse(ctx context.Context, nova *gophercloud.ServiceClient) (hosts, running, ram int, err error) {
+	c := *nova
+	c.Microversion = "2.53" // later ones do not say how many run
+	pages, err := hypervisors.List(&c, nil).AllPages(ctx)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	all, err := hypervisors.ExtractHypervisors(pages)
+	for _, h := range all {
+		running, ram = running+h.RunningVMs, ram+h.MemoryMBUsed
+	}
+	return len(all), running, ram, err
 }
 
 func has(program string) bool {

@@ -12,10 +12,8 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
-	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/hypervisors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/instanceactions"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
-	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 )
 
@@ -45,7 +43,7 @@ func TestUpgrade(t *testing.T) {
 		pin = []string{"--protocol", "1"}
 	}
 	u := &upgrade{trio: newTrioOf(t, before, pin, pin, pin), ctx: ctx}
-	u.upload(ctx)
+	u.image = u.upload(ctx)
 	for _, n := range u.nodes {
 		u.create(n)
 	}
@@ -88,9 +86,6 @@ func (u *upgrade) create(n *cloud) {
 	u.t.Helper()
 	nova, err := n.compute(u.ctx)
 	u.fatal("log in", err)
-	if u.image == "" {
-		u.image = u.onlyImage(n)
-	}
 	u.made++
 	made, err := servers.Create(u.ctx, nova, servers.CreateOpts{
 		Name: fmt.Sprintf("s%d", u.made), ImageRef: u.image, FlavorRef: "t1.nano", Networks: "auto",
@@ -125,21 +120,6 @@ func actionRequest(ctx context.Context, nova *gophercloud.ServiceClient, id stri
 		return ""
 	}
 	return all[len(all)-1].RequestID
-}
-
-func (u *upgrade) onlyImage(n *cloud) string {
-	u.t.Helper()
-	p, err := n.login(u.ctx)
-	u.fatal("log in", err)
-	glance, err := openstack.NewImageV2(p, gophercloud.EndpointOpts{})
-	u.fatal("log in", err)
-	pages, err := images.List(glance, nil).AllPages(u.ctx)
-	u.fatal("list images", err)
-	all, err := images.ExtractImages(pages)
-	if err != nil || len(all) != 1 {
-		u.t.Fatalf("images: %v, %v", all, err)
-	}
-	return all[0].ID
 }
 
 // step makes a server through every node, and deletes as many that were there before.
@@ -207,7 +187,6 @@ func (u *upgrade) nothingLeft() {
 		u.fatal("log in", err)
 		nova, err := n.compute(u.ctx)
 		u.fatal("log in", err)
-		nova.Microversion = "2.53"
 		u.fatal(fmt.Sprintf("node%d", i+1), eventually(u.ctx, "nothing is left", func() (bool, error) {
 			pages, err := ports.List(neutron, nil).AllPages(u.ctx)
 			if err != nil {
@@ -217,15 +196,8 @@ func (u *upgrade) nothingLeft() {
 			if err != nil || len(left) > 0 {
 				return false, fmt.Errorf("%w: the ports %+v", err, left)
 			}
-			if pages, err = hypervisors.List(nova, nil).AllPages(u.ctx); err != nil {
-				return false, err
-			}
-			hosts, err := hypervisors.ExtractHypervisors(pages)
-			running := 0
-			for _, h := range hosts {
-				running += h.RunningVMs
-			}
-			return err == nil && len(hosts) > 0 && running == 0, fmt.Errorf("%w: %d run on %d hosts", err, running, len(hosts))
+			hosts, running, _, err := inUse(u.ctx, nova)
+			return err == nil && hosts > 0 && running == 0, fmt.Errorf("%w: %d run on %d hosts", err, running, hosts)
 		}))
 	}
 }

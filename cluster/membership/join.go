@@ -143,14 +143,14 @@ func (m *Membership) reachMajority(ctx context.Context, self view.Member, presen
 			last = err
 		}
 	}
-	if version != nil && 2*reached <= counted { // it would be so in a minute, too
+	switch {
+	case counted == 0 || 2*reached > counted:
+		return nil
+	case version != nil: // it would be so in a minute, too
 		return fmt.Errorf("this node cannot be a member: %w: %w", version, messages.Conflict)
 	}
-	if counted > 0 && 2*reached <= counted {
-		return fmt.Errorf("%d of %d members can be reached, and reach this node at %s, which is no majority: %w: %w",
-			reached, counted, self.Address, last, messages.Unavailable)
-	}
-	return nil
+	return fmt.Errorf("%d of %d members can be reached, and reach this node at %s, which is no majority: %w: %w",
+		reached, counted, self.Address, last, messages.Unavailable)
 }
 
 func (m *Membership) bothWays(ctx context.Context, self, to view.Member) error {
